@@ -1,0 +1,140 @@
+"""The bookkeeper: one thread that writes the story of every call and gives each its outcome.
+
+It hears from two sides: the dialogs, and Asterisk's own records, which also tell what happened
+while the supervisor was away. Only the end of a call in the records closes it.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from sqlite_utils import Database
+
+from appliance.hotline.numbers import clean_caller_name, to_e164
+from appliance.store import ledger, times
+from appliance.store.database import exclusive, open_store
+from appliance.store.office import office_facts
+from appliance.telephony.call_records import CallRecord, CallRecords
+
+log = logging.getLogger(__name__)
+
+CURSOR = "call records"
+_LOOK_SECONDS = 0.1
+
+
+class Bookkeeper:
+    """Writes steps and outcomes.
+
+    `take_message(call)` keeps what was recorded in an ended call and says whether there is a
+    message; it is asked before the outcome is decided.
+    """
+
+    def __init__(self, store_path: Path, records: Path, *, take_message: Callable[[str], bool]) -> None:
+        self._store_path = store_path
+        self._records = CallRecords(records)
+        self._take_message = take_message
+        self._kept: dict[str, bool] = {}
+        self._inbox: queue.SimpleQueue[Callable[[Database], None] | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="bookkeeper")
+
+    def start(self) -> None:
+        """Catch up with what Asterisk wrote while we were away, then follow."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Write what is still to be written, then end."""
+        self._inbox.put(None)
+        self._thread.join()
+
+    def note(self, call: str, step: str, detail: str = "") -> None:
+        """Add a step to a call's story; returns at once."""
+        at = times.now()
+        self._inbox.put(lambda db: ledger.add_step(db, call, step, detail, at))
+
+    def reconcile(self, alive: frozenset[str]) -> None:
+        """Close the calls that Asterisk no longer knows: it was restarted, or the power was cut."""
+
+        def close_dead(db: Database) -> None:
+            self._read_records(db)
+            for call in ledger.open_calls(db):
+                if call not in alive:
+                    kept = self._take_message(call)
+                    ledger.add_step(db, call, "cut off", "", times.now())
+                    ledger.close_call(db, call, times.now(), message_kept=kept)
+
+        self._inbox.put(close_dead)
+
+    def _run(self) -> None:
+        db = open_store(self._store_path, durable=False)
+        running = True
+        while running:
+            try:
+                running = self._turn(db)
+            except Exception:
+                log.exception("the bookkeeper goes on after an error")
+        db.close()
+
+    def _turn(self, db: Database) -> bool:
+        work: list[Callable[[Database], None]] = []
+        running = True
+        try:
+            first = self._inbox.get(timeout=_LOOK_SECONDS)
+            while True:
+                if first is None:
+                    running = False
+                else:
+                    work.append(first)
+                first = self._inbox.get_nowait()
+        except queue.Empty:
+            pass
+        for write in work:
+            write(db)
+        self._read_records(db)
+        return running
+
+    def _read_records(self, db: Database) -> None:
+        read_to = ledger.cursor(db, CURSOR)
+        batch: list[tuple[CallRecord | None, str]] = []
+        for record, position in self._records.read(read_to):
+            if record is not None and record.event == "LINKEDID_END":
+                self._write(db, batch)
+                batch = []
+                # Durable by itself, before the outcome counts on it.
+                self._kept[record.call] = self._take_message(record.call)
+            batch.append((record, position))
+            read_to = position
+        self._write(db, batch)
+        self._records.rotate(read_to)
+
+    def _write(self, db: Database, batch: list[tuple[CallRecord | None, str]]) -> None:
+        if not batch:
+            return
+        with exclusive(db):
+            for record, _ in batch:
+                if record is not None:
+                    self._enter(db, record)
+            ledger.move_cursor(db, CURSOR, batch[-1][1])
+
+    def _enter(self, db: Database, record: CallRecord) -> None:
+        match record.event:
+            case "INCOMING":
+                office = office_facts(db)
+                ledger.open_call(
+                    db,
+                    record.call,
+                    dialled=record.detail,
+                    caller=to_e164(record.caller, office.country, office.area_code) or "",
+                    caller_name=clean_caller_name(record.caller_name),
+                    started_at=record.at,
+                )
+                ledger.add_step(db, record.call, "rang in", record.detail, record.at)
+            case "STEP":
+                ledger.add_step(db, record.call, record.detail, "", record.at)
+            case "BRIDGE_ENTER":
+                ledger.connect_call(db, record.call, record.phone, record.at)
+            case "LINKEDID_END":
+                ledger.close_call(db, record.call, record.at, message_kept=self._kept.pop(record.call, False))

@@ -1,0 +1,245 @@
+"""The command `freizeichen`: run the supervisor, look at the hotline, change what may be changed."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+from sqlite_utils import Database
+
+from appliance import __version__
+from appliance.hotline.presence import Presence
+from appliance.language import say, terminal_language
+from appliance.settings import Settings, read_settings
+from appliance.store import ledger, people, times
+from appliance.store.config import ConfigError, export_config, import_config, read_config, write_config
+from appliance.store.database import open_store
+from appliance.store.liveness import AlreadyRunning, supervisor_runs
+
+DEFAULT_STATE = "/var/lib/freizeichen"
+_as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON for a program to read.")
+
+
+def _print_json(value: Any) -> None:
+    click.echo(json.dumps(value, ensure_ascii=False, indent=1))
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="freizeichen")
+@click.option(
+    "--state",
+    type=click.Path(path_type=Path, file_okay=False),
+    envvar="FREIZEICHEN_STATE",
+    default=DEFAULT_STATE,
+    show_default=True,
+    help="The folder everything of this box is kept in.",
+)
+@click.pass_context
+def main(context: click.Context, state: Path) -> None:
+    """Freizeichen, a hotline in a box: callers reach the person who is really free."""
+    try:
+        context.obj = read_settings(state.absolute())
+    except ValueError as error:
+        raise click.ClickException(str(error)) from error
+
+
+def _store(settings: Settings) -> Database:
+    if not settings.state.exists():
+        raise click.ClickException(
+            say(
+                f"Den Ordner {settings.state} gibt es nicht. Welche Box ist gemeint? (--state ORDNER)",
+                f"There is no folder {settings.state}. Which box is meant? (--state FOLDER)",
+            )
+        )
+    return open_store(settings.store)
+
+
+@main.command()
+@click.option("--verbose", is_flag=True, help="Log every step.")
+@click.pass_obj
+def run(settings: Settings, verbose: bool) -> None:
+    """Run the supervisor until it is told to end. Asterisk runs beside it, on its own."""
+    from appliance.supervisor import Supervisor
+
+    logging.basicConfig(
+        level=logging.DEBUG if verbose else logging.INFO, format="%(levelname)s %(name)s: %(message)s"
+    )
+    _store(settings).close()
+    try:
+        Supervisor(settings).run()
+    except AlreadyRunning as error:
+        raise click.ClickException(str(error)) from error
+
+
+@main.command()
+@click.option("--once", is_flag=True, help="End after the story, with exit status 0 if all went well.")
+@click.option("--port", type=click.IntRange(0, 65535), default=8080, show_default=True, help="Of the page.")
+@click.option("--folder", type=click.Path(path_type=Path), default=Path(".demo"), show_default=True)
+def demo(once: bool, port: int, folder: Path) -> None:
+    """Show the whole appliance at work on simulated lines: two calls and their stories."""
+    from appliance.simulator.demo import run_demo
+
+    sys.exit(run_demo(folder.absolute(), once=once, port=port))
+
+
+@main.group()
+def config() -> None:
+    """Departments, numbers, agents and phones as one readable file."""
+
+
+@config.command("import")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--check", is_flag=True, help="Only say whether the file could be taken over.")
+@click.pass_obj
+def config_import(settings: Settings, file: Path, check: bool) -> None:
+    """Take over FILE as a whole, or refuse it as a whole with every error."""
+    try:
+        wanted = read_config(file.read_text(encoding="utf-8"))
+    except ConfigError as error:
+        raise click.ClickException(f"{file}:\n{error.text(terminal_language())}") from error
+    except UnicodeDecodeError as error:
+        raise click.ClickException(
+            say(f"{file} ist keine Textdatei in UTF-8.", f"{file} is not a text file in UTF-8.")
+        ) from error
+    if not check:
+        settings.state.mkdir(parents=True, exist_ok=True)
+        db = open_store(settings.store)
+        import_config(db, wanted)
+        db.close()
+    click.echo(say("In Ordnung.", "All right.") if check else say("Übernommen.", "Taken over."))
+
+
+@config.command("export")
+@click.pass_obj
+def config_export(settings: Settings) -> None:
+    """Print the configuration in force, as `import` reads it."""
+    click.echo(write_config(export_config(_store(settings))), nl=False)
+
+
+@main.command()
+@click.argument("name", required=False)
+@click.argument("presence", type=click.Choice([str(p) for p in Presence]), required=False)
+@_as_json
+@click.pass_obj
+def agents(settings: Settings, name: str | None, presence: str | None, as_json: bool) -> None:
+    """Show the agents, or set NAME to a PRESENCE."""
+    db = _store(settings)
+    if name and not presence:
+        raise click.UsageError(say("Welche Anwesenheit?", "Which presence?"))
+    if name and presence:
+        try:
+            people.set_presence(db, name, Presence(presence), "command", times.now())
+        except LookupError as error:
+            known = ", ".join(agent.name for agent in people.agents(db))
+            raise click.ClickException(
+                say(
+                    f"Niemand heißt {name!r}. Es gibt: {known}",
+                    f"Nobody is called {name!r}. There are: {known}",
+                )
+            ) from error
+    lamps = dict(db.execute("SELECT name, pattern FROM lamps").fetchall())
+    rows = [
+        {
+            "name": agent.name,
+            "title": agent.title,
+            "presence": str(agent.presence),
+            "since": times.to_text(agent.since),
+            "reason": agent.reason,
+            "lamp": lamps.get(f"agent:{agent.name}", "") if supervisor_runs(settings.state) else "",
+        }
+        for agent in people.agents(db)
+    ]
+    if as_json:
+        _print_json(rows)
+        return
+    for row in rows:
+        click.echo(f"{row['name']:12} {row['presence']:10} {row['lamp'] or '-':15} {row['title']}")
+
+
+@main.command()
+@_as_json
+@click.pass_obj
+def status(settings: Settings, as_json: bool) -> None:
+    """Say how the hotline is. Exit status 1 when something needs attention."""
+    from appliance.status import complaints, look
+
+    state = look(_store(settings), settings)
+    problems = complaints(state, terminal_language())
+    if as_json:
+        _print_json(state | {"problems": problems})
+    else:
+        for key, value in state.items():
+            click.echo(f"{key.replace('_', ' '):22} {value}")
+        for problem in problems:
+            click.secho(f"! {problem}", fg="red")
+    sys.exit(1 if problems else 0)
+
+
+@main.group("ledger")
+def ledger_group() -> None:
+    """Every call and its outcome."""
+
+
+@ledger_group.command("check")
+@_as_json
+@click.pass_obj
+def ledger_check(settings: Settings, as_json: bool) -> None:
+    """Prove that every call ended in exactly one outcome. Exit status 1 if one did not."""
+    from appliance.status import calls_alive
+
+    db = _store(settings)
+    alive = calls_alive(settings)
+    faults = ledger.check(db, alive=alive)
+    counts = ledger.outcomes(db)
+    if as_json:
+        _print_json(
+            {
+                "outcomes": counts,
+                "going_on": sorted(alive),
+                "faults": [{"call": fault.call, "what": fault.what} for fault in faults],
+            }
+        )
+    else:
+        for outcome, count in counts.items():
+            click.echo(f"{count:6} {outcome}")
+        click.echo(f"{len(alive):6} " + say("laufen noch", "still going on"))
+        for fault in faults:
+            click.secho(f"! {fault.call}: {fault.what}", fg="red")
+        if not faults:
+            click.echo(say("Kein Anrufer ging verloren.", "No caller was lost."))
+    sys.exit(1 if faults else 0)
+
+
+@main.command()
+@click.argument("call", required=False)
+@_as_json
+@click.pass_obj
+def trace(settings: Settings, call: str | None, as_json: bool) -> None:
+    """Tell the story of one CALL; without it, of the last call."""
+    db = _store(settings)
+    row = next(
+        db.query(
+            "SELECT * FROM calls WHERE call = ?1 OR ?1 IS NULL ORDER BY started_at DESC, call DESC LIMIT 1",
+            [call],
+        ),
+        None,
+    )
+    if row is None:
+        raise click.ClickException(say("Diesen Anruf gibt es nicht.", "There is no such call."))
+    steps = ledger.story(db, row["call"])
+    if as_json:
+        _print_json(row | {"steps": steps})
+        return
+    click.echo(
+        f"{row['call']}  {row['caller'] or '-'} {row['caller_name']} -> {row['dialled']} {row['department']}"
+    )
+    for step in steps:
+        click.echo(f"  {step['at'][11:23]}  {step['step']} {step['detail']}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,51 @@
+"""Lamps: the whole picture as a pure function of the state. A lamp shows what the box will do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from enum import StrEnum
+
+from appliance.hotline.presence import Agent, PhoneState, Presence
+
+
+class Pattern(StrEnum):
+    """What a lamp can show."""
+
+    OFF = "off"
+    GREEN = "green"
+    GREEN_BLINKING = "green blinking"
+    AMBER = "amber"
+    AMBER_BLINKING = "amber blinking"
+    RED = "red"
+    ON = "on"
+
+
+def agent_lamp(agent: Agent, now: datetime) -> Pattern:
+    """The lamp at an agent's button.
+
+    Green: the next call may ring here. Blinking green: it rings. Red: in a call. Amber:
+    wrap-up. Blinking amber: available was said, but the phone cannot be reached, or a ring
+    was not answered and the box set the agent to away. Off: away or offline by own wish.
+    """
+    if agent.phone_state is PhoneState.IN_CALL:
+        return Pattern.RED
+    if agent.ringing_for or agent.phone_state is PhoneState.RINGING:
+        return Pattern.GREEN_BLINKING
+    if agent.presence is Presence.AWAY and agent.reason == "no answer":
+        return Pattern.AMBER_BLINKING
+    if agent.presence is not Presence.AVAILABLE:
+        return Pattern.OFF
+    if agent.phone_state is PhoneState.UNREACHABLE:
+        return Pattern.AMBER_BLINKING
+    return Pattern.AMBER if agent.in_wrap_up(now) else Pattern.GREEN
+
+
+def picture(
+    agents: Iterable[Agent], *, night: bool, undelivered_messages: int, now: datetime
+) -> dict[str, Pattern]:
+    """Every lamp of panel and desks by its name: ``agent:anna``, ``night``, ``message``."""
+    lamps = {f"agent:{agent.name}": agent_lamp(agent, now) for agent in agents}
+    lamps["night"] = Pattern.ON if night else Pattern.OFF
+    lamps["message"] = Pattern.ON if undelivered_messages else Pattern.OFF
+    return lamps

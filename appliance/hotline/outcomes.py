@@ -1,0 +1,42 @@
+"""Outcomes: every call ends in exactly one of these, decided from what is known of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Outcome(StrEnum):
+    """How a call ended, the best thing that happened to the caller counting."""
+
+    TALKED = "talked"
+    CALLED_BACK = "called back"
+    MESSAGE = "message"
+    HUNG_UP = "hung up"
+    TOLD_CLOSED = "told closed"
+    TOLD_UNASSIGNED = "told unassigned"
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What is known of an ended call, from whoever was alive to see it.
+
+    `message_kept` also counts a recording that is safe in the spool and still to be taken in.
+    """
+
+    talked: bool = False
+    message_kept: bool = False
+    steps: frozenset[str] = frozenset()
+
+
+def outcome_of(evidence: Evidence) -> Outcome:
+    """Decide a call's one outcome: what helped the caller most goes first."""
+    if evidence.talked:
+        return Outcome.TALKED
+    if evidence.message_kept:
+        return Outcome.MESSAGE
+    if "unassigned told" in evidence.steps:
+        return Outcome.TOLD_UNASSIGNED
+    if "closed told" in evidence.steps:
+        return Outcome.TOLD_CLOSED
+    return Outcome.HUNG_UP

@@ -1,0 +1,88 @@
+"""Presence: what an agent says of himself, and what the box may conclude from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+class Presence(StrEnum):
+    """Said by button, phone code, command or page; away also when a ring was not answered."""
+
+    AVAILABLE = "available"
+    AWAY = "away"
+    OFFLINE = "offline"
+
+
+class PhoneState(StrEnum):
+    """What an agent's phone does, from Asterisk's device state."""
+
+    IDLE = "idle"
+    RINGING = "ringing"
+    IN_CALL = "in call"
+    UNREACHABLE = "unreachable"
+
+
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """One agent at one instant, with everything a decision needs.
+
+    `ringing_for` is the call this agent has been chosen for and that is being put through;
+    `idle_since` is when the last conversation ended or the agent became available.
+    """
+
+    name: str
+    title: str
+    phone: str
+    departments: frozenset[str]
+    languages: frozenset[str]
+    presence: Presence
+    reason: str
+    since: datetime
+    idle_since: datetime
+    phone_state: PhoneState
+    wrap_up_until: datetime | None = None
+    ringing_for: str = ""
+
+    def in_wrap_up(self, now: datetime) -> bool:
+        """Whether the time for notes after the last conversation is still running."""
+        return self.wrap_up_until is not None and now < self.wrap_up_until
+
+    def is_present(self) -> bool:
+        """Whether waiting for this agent makes sense: available, with a phone that can ring."""
+        return self.presence is Presence.AVAILABLE and self.phone_state is not PhoneState.UNREACHABLE
+
+    def is_free(self, now: datetime) -> bool:
+        """Whether this agent's phone may be rung now."""
+        return (
+            self.presence is Presence.AVAILABLE
+            and self.phone_state is PhoneState.IDLE
+            and not self.ringing_for
+            and not self.in_wrap_up(now)
+        )
+
+
+def after_press(presence: Presence, *, long: bool) -> Presence:
+    """What a press of the availability button means: short toggles, long goes home."""
+    if long:
+        return Presence.OFFLINE
+    return Presence.AWAY if presence is Presence.AVAILABLE else Presence.AVAILABLE
+
+
+# Asterisk's device states (include/asterisk/devicestate.h). UNKNOWN is what an idle
+# analogue phone reports; whether somebody sits there is for presence to say.
+_PHONE_STATES = {
+    "NOT_INUSE": PhoneState.IDLE,
+    "UNKNOWN": PhoneState.IDLE,
+    "RINGING": PhoneState.RINGING,
+    "RINGINUSE": PhoneState.IN_CALL,
+    "INUSE": PhoneState.IN_CALL,
+    "BUSY": PhoneState.IN_CALL,
+    "ONHOLD": PhoneState.IN_CALL,
+}
+
+
+def phone_state(device_state: str) -> PhoneState:
+    """Translate Asterisk's device state; whatever it does not know cannot be rung."""
+    return _PHONE_STATES.get(device_state, PhoneState.UNREACHABLE)

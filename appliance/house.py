@@ -1,0 +1,131 @@
+"""The house one call comes into: joins the dialog with switchboard, bookkeeper, spool and store."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from sqlite_utils import Database
+
+from appliance.bookkeeper import Bookkeeper
+from appliance.hotline.departments import Department
+from appliance.hotline.matching import WaitingCaller
+from appliance.mail.sound import SoundError
+from appliance.mail.spool import MessageFacts, accept_recording
+from appliance.settings import Settings
+from appliance.store import times
+from appliance.store.database import open_store
+from appliance.store.office import department_dialled
+from appliance.switchboard import Switchboard, SwitchboardPlace
+from appliance.telephony.dialog import take_call
+from appliance.telephony.fastagi import CallerLeg
+
+log = logging.getLogger(__name__)
+
+
+class House:
+    """Takes every call the FastAGI server hands over."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        switchboard: Switchboard,
+        bookkeeper: Bookkeeper,
+        *,
+        on_message: Callable[[], None],
+    ) -> None:
+        self.settings = settings
+        self.on_message = on_message
+        self.switchboard = switchboard
+        self.bookkeeper = bookkeeper
+
+    def take_call(self, leg: CallerLeg) -> None:
+        """One call, in the thread it has for itself."""
+        db = open_store(self.settings.store)
+        try:
+            take_call(leg, HouseOfOneCall(self, leg, db))
+        finally:
+            db.close()
+
+
+class HouseOfOneCall:
+    """What `dialog.House` asks for, for one call."""
+
+    def __init__(self, house: House, leg: CallerLeg, db: Database) -> None:
+        self._house = house
+        self._leg = leg
+        self._db = db
+        self._call = leg.argument(1)
+        self.prompts = house.settings.prompts
+
+    def department(self, dialled: str) -> Department | None:
+        """The department a number belongs to, None for a number that is not ours."""
+        return department_dialled(self._db, dialled)
+
+    @contextmanager
+    def place_in_line(self, department: Department) -> Iterator[SwitchboardPlace]:
+        """Stand in line until the context ends."""
+        caller = WaitingCaller(self._call, department.name, department.language, times.now())
+        with self._house.switchboard.place_in_line(caller, self._leg.channel) as place:
+            yield place
+
+    def note(self, step: str, detail: str = "") -> None:
+        """Add a step to the call's story."""
+        self._house.bookkeeper.note(self._call, step, detail)
+
+    @property
+    def recording(self) -> Path:
+        """The file a voice message of this call is recorded to."""
+        return self._house.settings.recordings / f"{self._call}.wav"
+
+    def keep_message(self) -> float | None:
+        """Make the recording durable; its seconds, or None when nothing was said."""
+        seconds = keep_message(self._db, self._house.settings, self._call)
+        self._house.on_message()
+        return seconds
+
+
+def keep_message(db: Database, settings: Settings, call: str) -> float | None:
+    """Make what was recorded in a call durable; its seconds, or None when there is nothing.
+
+    Asking again is harmless: a call has one message. Raises OSError, sqlite3.Error or
+    SoundError when it cannot be kept; the recording stays where it is then.
+    """
+    known = db.query("SELECT department, caller, caller_name FROM calls WHERE call = ?", [call])
+    row = next(known, {"department": "", "caller": "", "caller_name": ""})
+    recording = settings.recordings / f"{call}.wav"
+    facts = MessageFacts(call=call, recorded_at=_written_at(recording), **row)
+    message = accept_recording(db, settings.spool, recording, facts)
+    return message.seconds if message else None
+
+
+def _written_at(recording: Path) -> datetime:
+    """When Asterisk wrote the last of a recording; now, for one that is gone already."""
+    try:
+        return datetime.fromtimestamp(recording.stat().st_mtime, UTC)
+    except FileNotFoundError:
+        return times.now()
+
+
+def keep_message_of_ended_call(settings: Settings, call: str) -> bool:
+    """After a call: keep what was recorded, also when only the floor was there to record it.
+
+    Says whether the call has a message, be it one that waits in the spool for a better disk.
+    """
+    db = open_store(settings.store)
+    try:
+        return keep_message(db, settings, call) is not None
+    except (OSError, sqlite3.Error) as error:
+        log.warning("the message of call %s stays in %s for now: %s", call, settings.recordings, error)
+        return True
+    except SoundError as error:
+        recording = settings.recordings / f"{call}.wav"
+        log.warning("the recording of call %s is no sound and is put aside: %s", call, error)
+        recording.rename(recording.with_suffix(".unreadable"))
+        return False
+    finally:
+        db.close()

@@ -1,0 +1,61 @@
+"""Prepares a box to run: folders, prompts in force, Asterisk's rendered configuration."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from appliance.settings import Settings
+from appliance.store.database import open_store
+from appliance.store.office import office_facts, phones
+from appliance.telephony.asterisk import AsteriskInstance
+from appliance.telephony.box import box_instance
+from appliance.telephony.prompts.install import install_prompts
+from appliance.telephony.sandbox import AsteriskProgram
+
+
+def prepare_box(settings: Settings, program: AsteriskProgram) -> AsteriskInstance:
+    """Make everything Asterisk needs before it starts, from the store and the settings.
+
+    Raises MissingPrompts when a prompt has no sound: a caller must never hear silence or
+    another language instead.
+    """
+    for folder in (settings.recordings, settings.own_recordings):
+        folder.mkdir(parents=True, exist_ok=True)
+    install_prompts(settings.prompts, debian_sounds=program.sounds, recordings=settings.own_recordings)
+    db = open_store(settings.store)
+    facts, desk_phones = office_facts(db), phones(db)
+    db.close()
+    instance, _ = box_instance(
+        program,
+        settings.asterisk,
+        values={
+            "manager_port": settings.manager_port,
+            "fastagi_port": settings.fastagi_port,
+            "sip_address": settings.sip_address,
+            "sip_port": settings.sip_port,
+            "rtp_ports": settings.rtp_ports,
+            "lines": settings.lines,
+            "store": settings.store,
+            "prompts": settings.prompts,
+            "recordings": settings.recordings,
+            "call_records": settings.call_records,
+            "language": facts.language,
+            "languages": ("de", "en"),
+            "music_pieces": sorted(str(piece.with_suffix("")) for piece in program.music.iterdir()),
+        },
+        phones=desk_phones,
+    )
+    _finish_torn_line(settings.call_records)
+    return instance
+
+
+def _finish_torn_line(records: Path) -> None:
+    """After a power cut the last line may be torn: end it, so that the next one is whole."""
+    if not records.exists():
+        return
+    with records.open("rb+") as file:
+        size = file.seek(0, 2)
+        if size:
+            file.seek(size - 1)
+            if file.read(1) != b"\n":
+                file.write(b"\n")

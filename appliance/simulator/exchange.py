@@ -1,0 +1,434 @@
+"""The simulated telephone exchange: a second Asterisk that calls in and is the desk phones.
+
+It records what each side really hears, so a rehearsal (or a test) can listen.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+from appliance.simulator import hearing
+from appliance.telephony.asterisk import AsteriskInstance, render, write_configuration
+from appliance.telephony.box import SIP_MODULES
+from appliance.telephony.manager import Event, ManagerLink
+from appliance.telephony.prompts.install import sound_file
+from appliance.telephony.prompts.sounds import samples
+from appliance.telephony.sandbox import AsteriskProgram
+
+LINE_ADDRESS = "127.0.0.2"
+PHONES_ADDRESS = "127.0.0.3"
+_LISTEN_SECONDS = 0.15  # a recording grows in steps; there is no use in looking more often
+_TEMPLATES = Path(__file__).parent / "config"
+_MODULES = (*SIP_MODULES, "res_statsd", "res_pjsip_outbound_registration", "app_mixmonitor", "app_userevent")
+_EVENTS = ("Newchannel", "Newstate", "Hangup", "MixMonitorStart", "UserEvent")
+T = TypeVar("T")
+
+
+class NotHappened(AssertionError):
+    """What was waited for did not happen in time."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExchangePorts:
+    """Ports of the exchange: manager, line side, phone side and sound."""
+
+    manager: int
+    line: int
+    phones: int
+    rtp: range
+
+
+@dataclass(slots=True)
+class Leg:
+    """One channel of the exchange: a caller's or a desk phone's end of a call."""
+
+    name: str
+    channel: str
+    heard: str = ""
+    started_at: float = field(default_factory=time.time)
+    answered_at: float | None = None
+    heard_since: float | None = None
+    ended_at: float | None = None
+    cause: str = ""
+    times_spoken: int = 0
+    shown_number: str = ""
+    shown_name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class HeardPrompt:
+    """A prompt that reached somebody's ear, in seconds of the recording begun at `heard_since`."""
+
+    start_seconds: float
+    end_seconds: float
+    likeness: float
+    heard_since: float
+
+    @property
+    def ended_at(self) -> float:
+        """When its last sample was heard (seconds of the epoch)."""
+        return self.heard_since + self.end_seconds
+
+
+class Exchange:
+    """Runs the exchange and keeps every leg it saw, oldest first."""
+
+    def __init__(
+        self,
+        program: AsteriskProgram,
+        folder: Path,
+        ports: ExchangePorts,
+        *,
+        box_address: str,
+        box_port: int,
+        phones: Sequence[Mapping[str, object]],
+        prompts: Path,
+        music: Path,
+    ) -> None:
+        self.prompts = prompts
+        self.music = music
+        self.heard_folder = folder / "heard"
+        self.heard_folder.mkdir(parents=True, exist_ok=True)
+        self.legs: list[Leg] = []
+        self._changed = threading.Condition()
+        secret = secrets.token_urlsafe(16)
+        self.asterisk = AsteriskInstance(program, folder)
+        files = render(
+            _TEMPLATES,
+            {
+                "folder": folder,
+                "program": program,
+                "entity_id": "02:46:5a:00:00:02",
+                "modules": _MODULES,
+                "manager_port": ports.manager,
+                "manager_secret": secret,
+                "wanted_events": _EVENTS,
+                "rtp_ports": ports.rtp,
+                "heard": self.heard_folder,
+                "line_address": LINE_ADDRESS,
+                "line_port": ports.line,
+                "phones_address": PHONES_ADDRESS,
+                "phones_port": ports.phones,
+                "box_address": box_address,
+                "box_port": box_port,
+                "phones": phones,
+            },
+        )
+        write_configuration(folder / "etc", files)
+        self._link = ManagerLink(
+            "127.0.0.1",
+            ports.manager,
+            "exchange",
+            secret,
+            name="exchange",
+            wanted_events=_EVENTS,
+            on_event=self._note,
+        )
+
+    def start(self) -> None:
+        """Start the exchange; its phones begin to register at the box."""
+        self.asterisk.start()
+        self._link.start()
+        if not self._link.wait_connected(10):
+            raise NotHappened("the exchange's manager does not answer")
+
+    def stop(self) -> None:
+        """Hang up everything and end the exchange."""
+        self._link.stop()
+        self.asterisk.stop()
+
+    def caller(self, number: str, name: str = "") -> Caller:
+        """A person outside with this number (as the line shows it) and display name."""
+        return Caller(self, number, name)
+
+    def phone(self, name: str) -> DeskPhone:
+        """The desk phone `name` inside the office."""
+        return DeskPhone(self, name)
+
+    def wait_for(self, what: str, look: Callable[[], T | None], timeout_seconds: float) -> T:
+        """Wait until `look` gives something, asked again at every event of the exchange."""
+        deadline = time.monotonic() + timeout_seconds
+        with self._changed:
+            while True:
+                found = look()
+                if found:
+                    return found
+                remaining = deadline - time.monotonic()
+                if remaining <= 0:
+                    raise NotHappened(f"not within {timeout_seconds:g} s: {what}")
+                self._changed.wait(min(remaining, 0.1))
+
+    def order(self, action: str, **headers: str) -> None:
+        """Send one manager action to the exchange."""
+        self._link.send(action, headers)
+
+    def call_out(self, leg: str, endpoint: str, number: str, *, caller: str, name: str) -> Leg:
+        """Let `endpoint` dial `number`; the new leg is known at once, answered or not."""
+        channel_id = f"{leg}-{secrets.token_hex(4)}"
+        placed = Leg(leg, channel="", heard=leg)
+        with self._changed:
+            self.legs.append(placed)
+        self._link.send(
+            "Originate",
+            {
+                "Channel": f"PJSIP/{number}@{endpoint}",
+                "ChannelId": channel_id,
+                "Context": "caller",
+                "Exten": "s",
+                "Priority": "1",
+                "CallerID": f'"{name}" <{caller}>' if name else f"<{caller}>",
+                "Variable": f"LEG={leg}",
+                "Timeout": "60000",
+                "Async": "true",
+            },
+        )
+        return self.wait_for(f"{leg} dials", lambda: placed if placed.channel or placed.ended_at else None, 5)
+
+    def _note(self, event: Event) -> None:
+        """Keep the legs true to what the exchange's own channels do."""
+        with self._changed:
+            channel = event.headers.get("Channel", "")
+            if event.name == "Newchannel":
+                self._note_new(event, channel)
+            leg = next((leg for leg in reversed(self.legs) if leg.channel == channel), None)
+            if leg is None:
+                return
+            if event.name == "Newstate" and event.headers.get("ChannelStateDesc") == "Up":
+                leg.answered_at = leg.answered_at or time.time()
+            elif event.name == "MixMonitorStart":
+                leg.heard_since = time.time()
+            elif event.name == "UserEvent":
+                leg.times_spoken += 1
+            elif event.name == "Hangup":
+                leg.ended_at = time.time()
+                leg.cause = event.headers.get("Cause-txt", "")
+            self._changed.notify_all()
+
+    def _note_new(self, event: Event, channel: str) -> None:
+        unique = event.headers.get("Uniqueid", "")
+        placed = next(
+            (leg for leg in self.legs if not leg.channel and unique.startswith(leg.name + "-")), None
+        )
+        if placed is not None:
+            placed.channel = channel
+        elif event.headers.get("Context") == "arriving":
+            self.legs.append(
+                Leg(
+                    event.headers.get("Exten", ""),
+                    channel,
+                    shown_number=event.headers.get("CallerIDNum", ""),
+                    shown_name=event.headers.get("CallerIDName", ""),
+                )
+            )
+
+
+class _Person:
+    """Somebody at one end of a call: can be heard, speak, press keys and hang up."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange = exchange
+
+    def _leg(self) -> Leg:
+        raise NotImplementedError
+
+    def presses(self, keys: str) -> None:
+        """Press keys on the telephone, one after the other."""
+        for key in keys:
+            self._exchange.order("PlayDTMF", Channel=self._leg().channel, Digit=key, Duration="120")
+
+    def says(self, sound: Path) -> None:
+        """Speak: play a sound file into the call and return when it is over."""
+        leg, before = self._leg(), self._leg().times_spoken
+        self.begins_to_say(sound)
+        self._exchange.wait_for(f"{leg.name} has spoken", lambda: leg.times_spoken > before, 60)
+
+    def begins_to_say(self, sound: Path) -> None:
+        """Begin to speak and go on with something else."""
+        channel = self._leg().channel
+        self._exchange.order("Setvar", Channel=channel, Variable="SAYS", Value=str(sound.with_suffix("")))
+        self._exchange.order("Redirect", Channel=channel, Context="conversation", Exten="says", Priority="1")
+
+    def hangs_up(self) -> None:
+        """Put the receiver down."""
+        leg = self._leg()
+        if leg.ended_at is None:
+            self._exchange.order("Hangup", Channel=leg.channel)
+            self._exchange.wait_for(f"{leg.name} is hung up", lambda: leg.ended_at, 5)
+
+    def heard(self) -> hearing.Sound:
+        """What has reached this person's ear so far."""
+        return hearing.recording(self._exchange.heard_folder / f"{self._leg().heard}.sln48")
+
+    def hears(
+        self,
+        prompt: str,
+        *,
+        language: str = "de",
+        after: HeardPrompt | None = None,
+        timeout_seconds: float = 15,
+    ) -> HeardPrompt:
+        """Wait until this prompt has been heard to its end (after another one, if given)."""
+        wanted = hearing.sound(samples(sound_file(self._exchange.prompts, prompt, language)))
+        return self._listen(f"{prompt} ({language})", wanted, after, timeout_seconds)
+
+    def hears_sound(self, file: Path, *, timeout_seconds: float = 15) -> HeardPrompt:
+        """Wait until this sound file has been heard to its end: what the other side said."""
+        return self._listen(file.name, hearing.sound(samples(file)), None, timeout_seconds)
+
+    def has_heard(self, prompt: str, *, language: str = "de") -> bool:
+        """Whether this prompt has been heard so far."""
+        wanted = hearing.sound(samples(sound_file(self._exchange.prompts, prompt, language)))
+        return hearing.find(wanted, self.heard()) is not None
+
+    def hears_music(self, *, timeout_seconds: float = 10) -> None:
+        """Wait until the last second heard is a part of the music on hold (decoded here: keep it short)."""
+        pieces = [hearing.sound(samples(piece)) for piece in sorted(self._exchange.music.iterdir())]
+
+        def music() -> bool:
+            last = self.heard()[-hearing.RATE :]
+            return len(last) == hearing.RATE and any(hearing.is_music(last, piece) for piece in pieces)
+
+        self._wait_listening(f"{self._leg().name} hears music", music, timeout_seconds)
+
+    def _listen(
+        self, what: str, wanted: hearing.Sound, after: HeardPrompt | None, timeout_seconds: float
+    ) -> HeardPrompt:
+        leg = self._leg()
+        start = after.end_seconds if after else 0.0
+
+        def listen() -> HeardPrompt | None:
+            nonlocal start
+            heard = self.heard()
+            found = hearing.find(wanted, heard, after_seconds=start)
+            if found is None or leg.heard_since is None:
+                # It may have begun; what lies further back has been listened to.
+                start = max(start, (len(heard) - len(wanted)) / hearing.RATE - 1.0)
+                return None
+            return HeardPrompt(found.start_seconds, found.end_seconds, found.likeness, leg.heard_since)
+
+        return self._wait_listening(f"{leg.name} hears {what}", listen, timeout_seconds)
+
+    def _wait_listening(self, what: str, listen: Callable[[], T | None], timeout_seconds: float) -> T:
+        deadline = time.monotonic() + timeout_seconds
+        while not (found := listen()):
+            if time.monotonic() > deadline:
+                raise NotHappened(f"not within {timeout_seconds:g} s: {what}")
+            time.sleep(_LISTEN_SECONDS)
+        return found
+
+    def waits_until_cut_off(self, timeout_seconds: float = 10) -> None:
+        """Wait for the other side to end the call."""
+        leg = self._leg()
+        self._exchange.wait_for(f"the box hangs up on {leg.name}", lambda: leg.ended_at, timeout_seconds)
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether the call was answered and is still up."""
+        leg = self._leg()
+        return leg.answered_at is not None and leg.ended_at is None
+
+
+class Caller(_Person):
+    """A person outside who dials one of the office's numbers."""
+
+    _counter = 0
+
+    def __init__(self, exchange: Exchange, number: str, name: str) -> None:
+        super().__init__(exchange)
+        self.number = number
+        self.name = name
+        self._placed: Leg | None = None
+
+    def _leg(self) -> Leg:
+        if self._placed is None:
+            raise NotHappened("this caller has not dialled yet")
+        return self._placed
+
+    @property
+    def leg(self) -> Leg:
+        """This caller's end of the call."""
+        return self._leg()
+
+    def dials(self, number: str) -> None:
+        """Dial; digits and a leading + reach the line, whatever else is written between them."""
+        digits = "".join(c for c in number if c in "+0123456789")
+        Caller._counter += 1
+        self._placed = self._exchange.call_out(
+            f"caller-{Caller._counter}", "box", digits, caller=self.number, name=self.name
+        )
+
+    def is_answered(self, timeout_seconds: float = 5) -> None:
+        """Wait until the box answers."""
+        leg = self._leg()
+        self._exchange.wait_for(f"{leg.name} is answered", lambda: leg.answered_at, timeout_seconds)
+
+
+class DeskPhone(_Person):
+    """A desk phone inside the office: rings, answers, rejects, dials codes."""
+
+    def __init__(self, exchange: Exchange, name: str) -> None:
+        super().__init__(exchange)
+        self.name = name
+
+    def _legs(self) -> list[Leg]:
+        return [leg for leg in self._exchange.legs if leg.name == self.name]
+
+    def _leg(self) -> Leg:
+        legs = self._legs()
+        if not legs:
+            raise NotHappened(f"{self.name} has had no call")
+        return legs[-1]
+
+    def _ringing(self) -> Leg | None:
+        leg = next(reversed(self._legs()), None)
+        return leg if leg and leg.answered_at is None and leg.ended_at is None else None
+
+    def rings(self, timeout_seconds: float = 10) -> Leg:
+        """Wait until the phone rings; returns the leg (what the display shows, since when)."""
+        return self._exchange.wait_for(f"{self.name} rings", self._ringing, timeout_seconds)
+
+    def stops_ringing(self, timeout_seconds: float = 30) -> None:
+        """Wait until it rings no more."""
+        self._exchange.wait_for(
+            f"{self.name} stops ringing", lambda: self._ringing() is None, timeout_seconds
+        )
+
+    @property
+    def current(self) -> Leg | None:
+        """The call this phone rings for or is in, None for none."""
+        leg = next(reversed(self._legs()), None)
+        return leg if leg and leg.ended_at is None else None
+
+    @property
+    def times_rung(self) -> int:
+        """How often it has rung since the exchange started."""
+        return len(self._legs())
+
+    def answers(self) -> None:
+        """Wait for it to ring, pick up, and return when sound flows."""
+        leg = self.rings()
+        leg.heard = f"{self.name}-{self.times_rung}"
+        self._exchange.order("Setvar", Channel=leg.channel, Variable="LEG", Value=leg.heard)
+        self._exchange.order("Redirect", Channel=leg.channel, Context="desk", Exten="answers", Priority="1")
+        self._exchange.wait_for(f"{self.name} picks up", lambda: leg.answered_at, 5)
+        self._exchange.wait_for(f"sound flows to {self.name}", lambda: len(self.heard()) or leg.ended_at, 5)
+
+    def rejects(self) -> None:
+        """Press the phone's reject button."""
+        leg = self.rings()
+        self._exchange.order("Redirect", Channel=leg.channel, Context="desk", Exten="rejects", Priority="1")
+
+    def dials(self, code: str) -> Caller:
+        """Dial a code or an extension from this phone; returns that call."""
+        call = Caller(self._exchange, self.name, "")
+        Caller._counter += 1
+        call._placed = self._exchange.call_out(
+            f"code-{Caller._counter}", self.name, code, caller=self.name, name=""
+        )
+        return call

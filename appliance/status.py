@@ -1,0 +1,102 @@
+"""How the box is, in words: what `freizeichen status` shows and what needs somebody's attention."""
+
+from __future__ import annotations
+
+import shutil
+from typing import Any
+
+from sqlite_utils import Database
+
+from appliance.mail.outbox import delivery_state
+from appliance.mail.troubles import in_words
+from appliance.settings import Settings
+from appliance.store.liveness import supervisor_runs
+from appliance.telephony.box import manager_secret
+from appliance.telephony.manager import ManagerError, ManagerLink
+from appliance.telephony.prompts.install import MissingPrompts, check_prompts
+
+_LEAST_FREE_BYTES = 200_000_000
+
+
+def _ask_asterisk(settings: Settings) -> frozenset[str] | None:
+    """The calls Asterisk has now, None when it does not answer."""
+    link = ManagerLink(
+        "127.0.0.1", settings.manager_port, "orders", manager_secret(settings.asterisk), name="status"
+    )
+    link.start()
+    try:
+        if not link.wait_connected(2.0):
+            return None
+        channels = link.send_list("CoreShowChannels", {})
+        return frozenset(event.headers.get("Linkedid", "") for event in channels)
+    except ManagerError:
+        return None
+    finally:
+        link.stop()
+
+
+def _missing_prompts(settings: Settings) -> list[str]:
+    try:
+        check_prompts(settings.prompts)
+    except MissingPrompts as error:
+        return [f"{key} ({language})" for key, language in error.missing]
+    return []
+
+
+def calls_alive(settings: Settings) -> frozenset[str]:
+    """Call numbers of the calls going on; none when Asterisk is not running."""
+    return _ask_asterisk(settings) or frozenset()
+
+
+def look(db: Database, settings: Settings) -> dict[str, Any]:
+    """The state of the box as plain values: for JSON, and for `complaints`."""
+    calls = _ask_asterisk(settings)
+    mails = delivery_state(db)
+    return {
+        "asterisk_answers": calls is not None,
+        "supervisor_runs": supervisor_runs(settings.state),
+        "calls_going_on": len(calls or ()),
+        "agents_available": db.execute("SELECT count(*) FROM presence WHERE state = 'available'").fetchone()[
+            0
+        ],
+        "departments_open": db.execute("SELECT count(*) FROM opening WHERE state = 'open'").fetchone()[0],
+        "messages_undelivered": mails.waiting,
+        "mail_trouble": mails.last_error,
+        "prompts_missing": _missing_prompts(settings),
+        "disk_free_bytes": shutil.disk_usage(settings.state).free,
+    }
+
+
+def complaints(state: dict[str, Any], language: str) -> list[str]:
+    """What needs attention, as sentences in German ('de') or English."""
+    german = language == "de"
+    found = []
+    if not state["asterisk_answers"]:
+        found.append(
+            "Asterisk antwortet nicht: Anrufe kommen nicht an."
+            if german
+            else "Asterisk does not answer: calls do not come in."
+        )
+    if not state["supervisor_runs"]:
+        found.append(
+            "Die Steuerung läuft nicht; Asterisk nimmt Anrufe allein an."
+            if german
+            else "The supervisor does not run; Asterisk takes calls alone."
+        )
+    if state["mail_trouble"]:
+        count, why = state["messages_undelivered"], in_words(state["mail_trouble"], language)
+        found.append(
+            f"{count} Nachricht(en) warten auf den Mailserver: {why}"
+            if german
+            else f"{count} message(s) wait for the mail server: {why}"
+        )
+    if state["prompts_missing"]:
+        missing = ", ".join(state["prompts_missing"])
+        found.append(f"Ansagen fehlen: {missing}" if german else f"Prompts are missing: {missing}")
+    if state["disk_free_bytes"] < _LEAST_FREE_BYTES:
+        found.append(
+            "Der Speicher ist fast voll: Nachrichten können bald nicht mehr aufgenommen werden."
+            if german
+            else "The disk is almost full: soon messages cannot be recorded."
+        )
+    return found

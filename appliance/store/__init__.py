@@ -1,0 +1,1 @@
+"""What must survive a power cut: SQLite, its schema and the questions asked of it."""

@@ -1,0 +1,169 @@
+"""The config in the store: taken over as a whole from one file, given back as one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlite_utils import Database
+
+from appliance.hotline.hours import Span, clock_text, read_clock
+from appliance.hotline.numbers import dialled_table
+from appliance.store import times
+from appliance.store.config_errors import ConfigError, Problem
+from appliance.store.config_reader import read_config
+from appliance.store.config_values import Agent, Config, Department, MailServer, Office, Phone
+from appliance.store.config_writer import write_config
+from appliance.store.database import exclusive
+from appliance.store.schedule import refresh_schedule
+
+__all__ = [
+    "Agent",
+    "Config",
+    "ConfigError",
+    "Department",
+    "MailServer",
+    "Office",
+    "Phone",
+    "export_config",
+    "import_config",
+    "read_config",
+    "write_config",
+]
+
+# Children before parents, so that no reference is ever broken.
+_TABLES = (
+    *("presence", "speaks", "serves", "agents", "phones", "dialled_forms", "numbers"),
+    *("schedule", "opening_hours", "departments", "mail_server", "office"),
+)
+
+
+def import_config(db: Database, config: Config) -> None:
+    """Replace everything the admin sets by `config`, in one transaction, with the schedule it leads to.
+
+    Agents who stay keep their presence, new ones are offline; calls and messages are not touched.
+    """
+    with exclusive(db):
+        presence = {row["agent"]: row for row in db.query("SELECT * FROM presence")}
+        for table in _TABLES:
+            db.execute(f"DELETE FROM {table}")
+        for table, rows in _rows(config).items():
+            db.table(table).insert_all(rows)
+        now = times.to_text(times.now())
+        for agent in config.agents:
+            new = {"agent": agent.name, "state": "offline", "since": now}
+            db.table("presence").insert(presence.get(agent.name, new))
+        refresh_schedule(db, times.now())
+
+
+def export_config(db: Database) -> Config:
+    """The config as it is in the store. Raises ConfigError when nothing was imported yet."""
+    with exclusive(db):  # all of it from the same moment
+        office = next(db.query("SELECT * FROM office"), None)
+        mail = next(db.query("SELECT * FROM mail_server"), None)
+        if office is None or mail is None:
+            raise ConfigError([Problem("nothing set up", 0, "")])
+        del office["id"], mail["id"]
+        return Config(
+            Office(**office),
+            MailServer(**mail),
+            tuple(_department(db, row) for row in list(db.query("SELECT * FROM departments ORDER BY rowid"))),
+            tuple(Phone(**row) for row in db.query("SELECT * FROM phones ORDER BY rowid")),
+            tuple(_agent(db, row) for row in list(db.query("SELECT * FROM agents ORDER BY rowid"))),
+        )
+
+
+def _rows(config: Config) -> dict[str, list[dict[str, Any]]]:
+    """What the admin's tables hold, parents first; the order of the rows is that of the file."""
+    office, mail, departments = config.office, config.mail, config.departments
+    numbers = {number: department.name for department in departments for number in department.numbers}
+    forms = dialled_table(numbers, office.country, office.area_code)
+    return {
+        "office": [
+            {
+                "id": 1,
+                "name": office.name,
+                "language": office.language,
+                "country": office.country,
+                "area_code": office.area_code,
+                "time_zone": office.time_zone,
+                "retention_days": office.retention_days,
+            }
+        ],
+        "mail_server": [
+            {
+                "id": 1,
+                "host": mail.host,
+                "port": mail.port,
+                "security": mail.security,
+                "user": mail.user,
+                "password": mail.password,
+                "sender": mail.sender,
+            }
+        ],
+        "departments": [
+            {
+                "name": department.name,
+                "title": department.title,
+                "language": department.language,
+                "mailbox": department.mailbox,
+                "greeting": department.greeting,
+                "always_open": int(department.always_open),
+                "ring_seconds": department.ring_seconds,
+                "wrap_up_seconds": department.wrap_up_seconds,
+                "message_seconds": department.message_seconds,
+            }
+            for department in departments
+        ],
+        "opening_hours": [
+            {
+                "department": department.name,
+                "weekday": span.weekday,
+                "opens": clock_text(span.opens),
+                "closes": clock_text(span.closes),
+            }
+            for department in departments
+            for span in department.spans
+        ],
+        "numbers": [{"number": number, "department": name} for number, name in numbers.items()],
+        "dialled_forms": [{"dialled": form, "number": number} for form, number in forms.items()],
+        "phones": [
+            {"name": phone.name, "extension": phone.extension, "secret": phone.secret}
+            for phone in config.phones
+        ],
+        "agents": [
+            {"name": agent.name, "title": agent.title, "phone": agent.phone} for agent in config.agents
+        ],
+        "serves": [
+            {"agent": agent.name, "department": name} for agent in config.agents for name in agent.departments
+        ],
+        "speaks": [
+            {"agent": agent.name, "language": name} for agent in config.agents for name in agent.languages
+        ],
+    }
+
+
+def _department(db: Database, row: dict[str, Any]) -> Department:
+    name = row["name"]
+    spans = db.query("SELECT weekday, opens, closes FROM opening_hours WHERE department = ?", [name])
+    return Department(
+        **row | {"always_open": bool(row["always_open"])},
+        numbers=_column(db, "SELECT number FROM numbers WHERE department = ? ORDER BY rowid", name),
+        spans=tuple(
+            sorted(
+                Span(span["weekday"], read_clock(span["opens"]), read_clock(span["closes"])) for span in spans
+            )
+        ),
+    )
+
+
+def _agent(db: Database, row: dict[str, Any]) -> Agent:
+    name = row["name"]
+    return Agent(
+        **row,
+        departments=_column(db, "SELECT department FROM serves WHERE agent = ? ORDER BY rowid", name),
+        languages=_column(db, "SELECT language FROM speaks WHERE agent = ? ORDER BY rowid", name),
+    )
+
+
+def _column(db: Database, question: str, name: str) -> tuple[str, ...]:
+    return tuple(row[0] for row in db.execute(question, [name]).fetchall())

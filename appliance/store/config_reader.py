@@ -1,0 +1,225 @@
+"""Reading a config text: all of it right, or refused with everything that is wrong."""
+
+from __future__ import annotations
+
+import tomllib
+import zoneinfo
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from appliance.hotline.numbers import is_country, is_emergency, to_e164
+from appliance.store import config_checks as checks
+from appliance.store.config_errors import ConfigError, Problem, shown, syntax_problem
+from appliance.store.config_hours import read_hours
+from appliance.store.config_lines import Lines
+from appliance.store.config_table import Problems, Table, similar
+from appliance.store.config_values import Agent, Config, Department, MailServer, Office, Phone
+
+LANGUAGES = ("de", "en")
+SECURITIES = ("tls", "starttls", "none")
+
+_SINGLE = ("office", "mail")
+_SEVERAL = ("department", "phone", "agent")
+
+
+def read_config(text: str | bytes) -> Config:
+    """Read a config file's text. Raises ConfigError with every problem there is."""
+    values, problems = _parse(text)
+    for key in values:
+        if key not in (*_SINGLE, *_SEVERAL):
+            problems.add("unknown", (key,), key, similar(key, (*_SINGLE, *_SEVERAL)))
+    office = _office(_section(values, problems, "office"))
+    mail = _mail(_section(values, problems, "mail"))
+    departments = _departments(_sections(values, problems, "department"), office)
+    phones = _phones(_sections(values, problems, "phone"), office)
+    agents = _agents(_sections(values, problems, "agent"), office, departments, phones)
+    if not departments and "department" not in values:
+        problems.add("missing", (), "[[department]]")
+    if problems.found:
+        raise ConfigError(problems.found)
+    return Config(office, mail, departments, phones, agents)
+
+
+def _parse(text: str | bytes) -> tuple[Mapping[str, Any], Problems]:
+    try:
+        decoded = text if isinstance(text, str) else text.decode("utf-8")
+    except UnicodeDecodeError:
+        raise ConfigError([Problem("not utf-8", 0, "")]) from None
+    decoded = decoded.removeprefix("\ufeff")  # Windows editors begin a file with it
+    try:
+        return tomllib.loads(decoded), Problems(Lines(decoded))
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError([syntax_problem(str(error), decoded.count("\n") + 1)]) from error
+    except RecursionError as error:  # brackets in brackets in brackets
+        raise ConfigError([syntax_problem("", 0)]) from error
+
+
+def _section(values: Mapping[str, Any], problems: Problems, key: str) -> Table:
+    """The one section [key]. A missing one is read as empty, so that what it needs is named."""
+    value = values.get(key, {})
+    if isinstance(value, dict):
+        return Table(problems, (key,), key, value)
+    problems.add("not a table", (key,), key, value=key)
+    return Table(Problems(problems.lines), (key,), key, {})  # what else is missing there says nothing new
+
+
+def _sections(values: Mapping[str, Any], problems: Problems, key: str) -> list[Table]:
+    """Every section [[key]]."""
+    value = values.get(key, [])
+    if not isinstance(value, list) or not all(isinstance(entry, dict) for entry in value):
+        problems.add("not tables", (key,), key, value=key)
+        return []
+    tables = []
+    for index, entry in enumerate(value):
+        name = entry.get("name")
+        known = name if isinstance(name, str) and checks.prompt(name) is None else str(index + 1)
+        tables.append(Table(problems, (key, index), f"{key}.{known}", entry))
+    return tables
+
+
+class _Once:
+    """Values that may occur only once in the file."""
+
+    def __init__(self) -> None:
+        self._lines: dict[str, int] = {}
+
+    def claim(self, value: str, table: Table, *keys: str | int) -> None:
+        """Note the value as taken, or as a problem when it was taken before."""
+        if value in self._lines:
+            table.problem("twice", *keys, value=shown(value), other=str(self._lines[value]))
+        elif value:
+            self._lines[value] = table.line(*keys)
+
+
+def _office(table: Table) -> Office:
+    office = Office(
+        name=table.text("name", check=checks.title),
+        language=table.choice("language", LANGUAGES, "de"),
+        country=_country(table),
+        area_code=table.text("area_code", "", checks.area_code),
+        time_zone=_time_zone(table),
+        retention_days=table.whole("retention_days", 90, 1, 3650),
+    )
+    table.finish()
+    return office
+
+
+def _country(table: Table) -> str:
+    value = table.text("country", "DE")
+    if not is_country(value):
+        suggestion = value.upper() if is_country(value.upper()) else ""
+        table.problem("country", "country", suggestion=suggestion, value=shown(value))
+    return value
+
+
+def _time_zone(table: Table) -> str:
+    value = table.text("time_zone", "Europe/Berlin")
+    if checks.time_zone(value):
+        suggestion = similar(value, zoneinfo.available_timezones())
+        table.problem("time zone", "time_zone", suggestion=suggestion, value=shown(value))
+    return value
+
+
+def _mail(table: Table) -> MailServer:
+    server = MailServer(
+        host=table.text("host", check=checks.host),
+        port=table.whole("port", 587, 1, 65535),
+        security=table.choice("security", SECURITIES, "starttls"),
+        user=table.text("user", ""),
+        password=table.text("password", ""),
+        sender=table.text("sender", check=checks.mail_address),
+    )
+    table.finish()
+    return server
+
+
+def _departments(tables: Sequence[Table], office: Office) -> tuple[Department, ...]:
+    names, numbers = _Once(), _Once()
+    departments = []
+    for table in tables:
+        name = table.text("name", check=checks.name)
+        names.claim(name, table, "name")
+        title = table.text("title", check=checks.title)
+        always_open, spans = read_hours(table)
+        departments.append(
+            Department(
+                name=name,
+                title=title,
+                language=table.choice("language", LANGUAGES, office.language),
+                mailbox=table.text("mailbox", check=checks.mail_address),
+                greeting=table.text("greeting", "greeting", checks.prompt),
+                numbers=_numbers(table, office, numbers),
+                always_open=always_open,
+                spans=spans,
+                ring_seconds=table.whole("ring_seconds", 20, 3, 120),
+                wrap_up_seconds=table.whole("wrap_up_seconds", 15, 0, 3600),
+                message_seconds=table.whole("message_seconds", 180, 10, 1800),
+            )
+        )
+        table.finish()
+    return tuple(departments)
+
+
+def _numbers(table: Table, office: Office, taken: _Once) -> tuple[str, ...]:
+    written = table.texts("numbers")
+    if not written and table.empty("numbers"):
+        table.problem("department without number", "numbers")
+    if not is_country(office.country) or checks.area_code(office.area_code):
+        return ()  # that is the problem then, not the numbers
+    numbers = []
+    for index, text in enumerate(written):
+        number = to_e164(text, office.country, office.area_code)
+        if number is None:
+            table.problem("telephone number", "numbers", index, value=shown(text))
+        elif text not in written[:index]:
+            taken.claim(number, table, "numbers", index)
+            numbers.append(number)
+    return tuple(numbers)
+
+
+def _phones(tables: Sequence[Table], office: Office) -> tuple[Phone, ...]:
+    names, extensions = _Once(), _Once()
+    phones = []
+    for table in tables:
+        name = table.text("name", check=checks.name)
+        names.claim(name, table, "name")
+        extension = table.text("extension", check=checks.extension)
+        extensions.claim(extension, table, "extension")
+        if is_country(office.country) and is_emergency(extension, office.country):
+            table.problem("emergency", "extension", value=shown(extension))
+        phones.append(Phone(name, extension, table.text("secret", check=checks.secret)))
+        table.finish()
+    return tuple(phones)
+
+
+def _agents(
+    tables: Sequence[Table], office: Office, departments: Sequence[Department], phones: Sequence[Phone]
+) -> tuple[Agent, ...]:
+    names = _Once()
+    owners: dict[str, str] = {}
+    known_departments = [department.name for department in departments]
+    known_phones = [phone.name for phone in phones]
+    agents = []
+    for table in tables:
+        name = table.text("name", check=checks.name)
+        names.claim(name, table, "name")
+        phone = table.text("phone")
+        if phone and phone not in known_phones:
+            close = similar(phone, known_phones)
+            table.problem("no such phone", "phone", suggestion=close, value=shown(phone))
+        elif phone in owners:
+            table.problem("phone shared", "phone", value=shown(phone), other=shown(owners[phone]))
+        owners.setdefault(phone, name)
+        serves = table.texts("departments", ())
+        if not serves and table.empty("departments"):
+            table.problem("agent without department", "departments")
+        for index, department in enumerate(serves):
+            if department not in known_departments:
+                close = similar(department, known_departments)
+                value = shown(department)
+                table.problem("no such department", "departments", index, suggestion=close, value=value)
+        title = table.text("title", check=checks.title)
+        languages = table.choices("languages", LANGUAGES, (office.language,))
+        agents.append(Agent(name, title, phone, serves, languages))
+        table.finish()
+    return tuple(agents)

@@ -1,0 +1,114 @@
+"""Writing a config as a TOML file that a person can read and change."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+
+from appliance.hotline.numbers import readable, to_e164
+from appliance.store.config_hours import ALWAYS, write_hours
+from appliance.store.config_values import Config, Department, Office
+
+# The comment above each kind of section: (German, English).
+_COMMENTS: Mapping[str, tuple[str, str]] = {
+    "office": (
+        "Das Büro. Gespräche und Nachrichten werden nach retention_days Tagen gelöscht.",
+        "The office. Calls and messages are deleted after retention_days days.",
+    ),
+    "mail": (
+        "Der Mailserver, der die Sprachnachrichten annimmt. security: tls, starttls oder none.",
+        "The mail server that takes the voice messages. security: tls, starttls or none.",
+    ),
+    "department": (
+        "Die Abteilungen. hours: \"always\" oder Zeiten je Tag; 22:00-02:00 endet am nächsten Tag.",
+        "The departments. hours: \"always\" or times per day; 22:00-02:00 ends on the next day.",
+    ),
+    "phone": (
+        "Die Telefone im Haus. secret ist das Kennwort, mit dem sich das Gerät anmeldet.",
+        "The phones in the house. secret is what the device registers with.",
+    ),
+    "agent": (
+        "Die Menschen, die abnehmen: jeder mit eigenem Telefon.",
+        "The people who answer, each with a phone of their own.",
+    ),
+}  # fmt: skip
+
+
+def write_config(config: Config) -> str:
+    """The config as TOML text; `read_config` makes the same config of it."""
+    which = 0 if config.office.language == "de" else 1
+    office, mail = config.office, config.mail
+    parts = [
+        f"# {_COMMENTS['office'][which]}\n[office]\n",
+        _settings(
+            name=_text(office.name),
+            language=_text(office.language),
+            country=_text(office.country),
+            area_code=_text(office.area_code),
+            time_zone=_text(office.time_zone),
+            retention_days=str(office.retention_days),
+        ),
+        f"\n# {_COMMENTS['mail'][which]}\n[mail]\n",
+        _settings(
+            host=_text(mail.host),
+            port=str(mail.port),
+            security=_text(mail.security),
+            user=_text(mail.user),
+            password=_text(mail.password),
+            sender=_text(mail.sender),
+        ),
+    ]
+    sections = {
+        "department": [_department(department, office) for department in config.departments],
+        "phone": [
+            _settings(name=_text(phone.name), extension=_text(phone.extension), secret=_text(phone.secret))
+            for phone in config.phones
+        ],
+        "agent": [
+            _settings(
+                name=_text(agent.name),
+                title=_text(agent.title),
+                phone=_text(agent.phone),
+                departments=_texts(agent.departments),
+                languages=_texts(agent.languages),
+            )
+            for agent in config.agents
+        ],
+    }
+    for kind, tables in sections.items():
+        parts.append(f"\n# {_COMMENTS[kind][which]}\n")
+        parts.append("\n".join(f"[[{kind}]]\n{table}" for table in tables))
+    return "".join(parts)
+
+
+def _department(department: Department, office: Office) -> str:
+    return _settings(
+        name=_text(department.name),
+        title=_text(department.title),
+        language=_text(department.language),
+        mailbox=_text(department.mailbox),
+        greeting=_text(department.greeting),
+        numbers=_texts(_written(number, office) for number in department.numbers),
+        hours=_text(ALWAYS) if department.always_open else write_hours(department.spans),
+        ring_seconds=str(department.ring_seconds),
+        wrap_up_seconds=str(department.wrap_up_seconds),
+        message_seconds=str(department.message_seconds),
+    )
+
+
+def _written(number: str, office: Office) -> str:
+    """The number as people write it, where that is read back as the same number."""
+    text = readable(number, office.country)
+    return text if to_e164(text, office.country, office.area_code) == number else number
+
+
+def _settings(**values: str) -> str:
+    return "".join(f"{key} = {value}\n" for key, value in values.items())
+
+
+def _text(value: str) -> str:
+    return json.dumps(value, ensure_ascii=False)  # TOML's escapes include all that JSON writes
+
+
+def _texts(values: Iterable[str]) -> str:
+    return "[" + ", ".join(_text(value) for value in values) + "]"

@@ -1,0 +1,246 @@
+"""The schema, as dated steps. A step that has been released is never edited.
+
+Times are UTC text (see `times`), telephone numbers E.164, flags 0 or 1.
+The views at the end are what Asterisk reads by itself (realtime) while Python is away.
+"""
+
+from __future__ import annotations
+
+from sqlite_utils import Database
+from sqlite_utils.migrations import Migrations
+
+migrations = Migrations("freizeichen")
+
+NOW = "strftime('%Y-%m-%dT%H:%M:%fZ', 'now')"
+
+
+def _run(db: Database, script: str) -> None:
+    """Run a script of plain statements, each ending in a line that ends with ';'."""
+    statement = ""
+    for line in script.splitlines():
+        statement += line + "\n"
+        if line.endswith(";"):
+            db.execute(statement)
+            statement = ""
+    if statement.strip():
+        raise ValueError(f"unfinished statement: {statement!r}")
+
+
+@migrations()
+def m001_office(db: Database) -> None:
+    """What the admin sets: the office, its departments, numbers, agents and phones."""
+    _run(
+        db,
+        """
+CREATE TABLE office (
+  id INTEGER PRIMARY KEY CHECK (id = 1),
+  name TEXT NOT NULL,
+  language TEXT NOT NULL CHECK (language IN ('de', 'en')),
+  country TEXT NOT NULL,
+  area_code TEXT NOT NULL,
+  time_zone TEXT NOT NULL,
+  retention_days INTEGER NOT NULL CHECK (retention_days > 0)
+) STRICT;
+CREATE TABLE mail_server (
+  id INTEGER PRIMARY KEY CHECK (id = 1),
+  host TEXT NOT NULL,
+  port INTEGER NOT NULL CHECK (port BETWEEN 1 AND 65535),
+  security TEXT NOT NULL CHECK (security IN ('tls', 'starttls', 'none')),
+  user TEXT NOT NULL,
+  password TEXT NOT NULL,
+  sender TEXT NOT NULL
+) STRICT;
+CREATE TABLE departments (
+  name TEXT PRIMARY KEY,
+  title TEXT NOT NULL,
+  language TEXT NOT NULL CHECK (language IN ('de', 'en')),
+  mailbox TEXT NOT NULL,
+  greeting TEXT NOT NULL,
+  always_open INTEGER NOT NULL CHECK (always_open IN (0, 1)),
+  ring_seconds INTEGER NOT NULL CHECK (ring_seconds BETWEEN 3 AND 120),
+  wrap_up_seconds INTEGER NOT NULL CHECK (wrap_up_seconds BETWEEN 0 AND 3600),
+  message_seconds INTEGER NOT NULL CHECK (message_seconds BETWEEN 10 AND 1800)
+) STRICT;
+CREATE TABLE opening_hours (
+  department TEXT NOT NULL REFERENCES departments (name) ON DELETE CASCADE,
+  weekday INTEGER NOT NULL CHECK (weekday BETWEEN 0 AND 6),
+  opens TEXT NOT NULL,
+  closes TEXT NOT NULL,
+  PRIMARY KEY (department, weekday, opens)
+) STRICT;
+CREATE TABLE numbers (
+  number TEXT PRIMARY KEY CHECK (number GLOB '+[0-9]*'),
+  department TEXT NOT NULL REFERENCES departments (name) ON DELETE CASCADE
+) STRICT;
+CREATE TABLE dialled_forms (
+  dialled TEXT PRIMARY KEY,
+  number TEXT NOT NULL REFERENCES numbers (number) ON DELETE CASCADE
+) STRICT;
+CREATE TABLE phones (
+  name TEXT PRIMARY KEY,
+  extension TEXT NOT NULL UNIQUE CHECK (extension GLOB '[0-9]*'),
+  secret TEXT NOT NULL
+) STRICT;
+CREATE TABLE agents (
+  name TEXT PRIMARY KEY,
+  title TEXT NOT NULL,
+  phone TEXT NOT NULL UNIQUE REFERENCES phones (name)
+) STRICT;
+CREATE TABLE serves (
+  agent TEXT NOT NULL REFERENCES agents (name) ON DELETE CASCADE,
+  department TEXT NOT NULL REFERENCES departments (name) ON DELETE CASCADE,
+  PRIMARY KEY (agent, department)
+) STRICT;
+CREATE TABLE speaks (
+  agent TEXT NOT NULL REFERENCES agents (name) ON DELETE CASCADE,
+  language TEXT NOT NULL CHECK (language IN ('de', 'en')),
+  PRIMARY KEY (agent, language)
+) STRICT;
+""",
+    )
+
+
+@migrations()
+def m002_state(db: Database) -> None:
+    """What people and the day change: presence, night mode, opening, panel."""
+    _run(
+        db,
+        f"""
+CREATE TABLE presence (
+  agent TEXT PRIMARY KEY REFERENCES agents (name) ON DELETE CASCADE,
+  state TEXT NOT NULL CHECK (state IN ('available', 'away', 'offline')),
+  reason TEXT NOT NULL DEFAULT '',
+  since TEXT NOT NULL DEFAULT ({NOW}),
+  wrap_up_until TEXT NOT NULL DEFAULT ''
+) STRICT;
+CREATE TRIGGER presence_by_phone_code AFTER UPDATE OF state ON presence
+  WHEN NEW.since = OLD.since AND NEW.reason = OLD.reason BEGIN
+    UPDATE presence SET since = {NOW}, reason = 'phone code', wrap_up_until = '' WHERE agent = NEW.agent; END;
+CREATE TABLE night_switch (
+  id INTEGER PRIMARY KEY CHECK (id = 1),
+  mode TEXT NOT NULL CHECK (mode IN ('auto', 'day', 'night')),
+  since TEXT NOT NULL
+) STRICT;
+INSERT INTO night_switch VALUES (1, 'auto', {NOW});
+CREATE TABLE schedule (
+  department TEXT NOT NULL REFERENCES departments (name) ON DELETE CASCADE,
+  at TEXT NOT NULL,
+  state TEXT NOT NULL CHECK (state IN ('open', 'closed')),
+  PRIMARY KEY (department, at)
+) STRICT;
+CREATE TABLE lamps (
+  name TEXT PRIMARY KEY,
+  pattern TEXT NOT NULL,
+  changed_at TEXT NOT NULL
+) STRICT;
+CREATE TABLE presses (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  button TEXT NOT NULL,
+  at TEXT NOT NULL DEFAULT ({NOW})
+) STRICT;
+""",
+    )
+
+
+@migrations()
+def m003_calls(db: Database) -> None:
+    """What happened: calls, their steps and outcomes, voice messages and their mails."""
+    _run(
+        db,
+        f"""
+CREATE TABLE calls (
+  call TEXT PRIMARY KEY,
+  dialled TEXT NOT NULL,
+  number TEXT NOT NULL DEFAULT '',
+  department TEXT NOT NULL DEFAULT '',
+  caller TEXT NOT NULL DEFAULT '',
+  caller_name TEXT NOT NULL DEFAULT '',
+  language TEXT NOT NULL DEFAULT '',
+  started_at TEXT NOT NULL,
+  connected_at TEXT NOT NULL DEFAULT '',
+  ended_at TEXT NOT NULL DEFAULT '',
+  agent TEXT NOT NULL DEFAULT '',
+  outcome TEXT NOT NULL DEFAULT '' CHECK (outcome IN
+    ('', 'talked', 'called back', 'message', 'hung up', 'told closed', 'told unassigned'))
+) STRICT;
+CREATE INDEX calls_open ON calls (call) WHERE outcome = '';
+CREATE TABLE steps (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  call TEXT NOT NULL,
+  at TEXT NOT NULL DEFAULT ({NOW}),
+  step TEXT NOT NULL,
+  detail TEXT NOT NULL DEFAULT ''
+) STRICT;
+CREATE INDEX steps_call ON steps (call, id);
+CREATE TABLE messages (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  call TEXT NOT NULL UNIQUE,
+  department TEXT NOT NULL,
+  caller TEXT NOT NULL,
+  caller_name TEXT NOT NULL,
+  recorded_at TEXT NOT NULL,
+  seconds REAL NOT NULL,
+  sound TEXT NOT NULL
+) STRICT;
+CREATE TABLE outbox (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  message INTEGER UNIQUE REFERENCES messages (id),
+  message_id TEXT NOT NULL UNIQUE,
+  recipient TEXT NOT NULL,
+  language TEXT NOT NULL,
+  created_at TEXT NOT NULL DEFAULT ({NOW}),
+  attempts INTEGER NOT NULL DEFAULT 0,
+  next_attempt_at TEXT NOT NULL DEFAULT ({NOW}),
+  last_error TEXT NOT NULL DEFAULT '',
+  delivered_at TEXT NOT NULL DEFAULT ''
+) STRICT;
+CREATE INDEX outbox_due ON outbox (next_attempt_at) WHERE delivered_at = '';
+CREATE TABLE cursors (
+  name TEXT PRIMARY KEY,
+  position TEXT NOT NULL
+) STRICT;
+""",
+    )
+
+
+@migrations()
+def m004_floor(db: Database) -> None:
+    """The views Asterisk reads by itself (realtime): they hold while Python is away."""
+    _run(
+        db,
+        f"""
+CREATE VIEW opening AS
+  SELECT d.name AS department,
+    CASE WHEN n.mode = 'night' AND d.always_open = 0 THEN 'closed'
+         WHEN n.mode = 'day' OR d.always_open = 1 THEN 'open'
+         ELSE coalesce((SELECT s.state FROM schedule AS s
+                        WHERE s.department = d.name AND s.at <= {NOW}
+                        ORDER BY s.at DESC LIMIT 1), 'open')
+    END AS state
+  FROM departments AS d, night_switch AS n;
+CREATE VIEW floor AS
+  SELECT f.dialled, f.number, d.name AS department, d.title, d.language, d.greeting,
+    d.message_seconds, o.state AS opening,
+    (SELECT count(*) FROM queue_members AS m WHERE m.queue_name = d.name) AS present
+  FROM dialled_forms AS f
+  JOIN numbers AS n ON n.number = f.number
+  JOIN departments AS d ON d.name = n.department
+  JOIN opening AS o ON o.department = d.name;
+CREATE VIEW queue_members AS
+  SELECT s.department AS queue_name, 'PJSIP/' || a.phone AS interface,
+    a.name AS membername, s.department || '/' || a.name AS uniqueid,
+    0 AS penalty, 0 AS paused, '' AS reason_paused, '' AS state_interface, 'no' AS ringinuse
+  FROM serves AS s
+  JOIN agents AS a ON a.name = s.agent
+  JOIN presence AS p ON p.agent = a.name
+  WHERE p.state = 'available' AND p.wrap_up_until <= {NOW};
+CREATE VIEW queues AS
+  SELECT name, 'leastrecent' AS strategy, ring_seconds AS timeout, 1 AS retry,
+    wrap_up_seconds AS wrapuptime, 'no' AS ringinuse, 'yes' AS autofill,
+    'default' AS musiconhold, 'floor-keys' AS context,
+    'paused,invalid,unavailable' AS joinempty, 'paused,invalid,unavailable' AS leavewhenempty,
+    'yes' AS timeoutrestart, 0 AS "announce-frequency"
+  FROM departments;
+CREATE VIEW phone_owners AS SELECT phone, name AS agent FROM agents;
+""",
+    )

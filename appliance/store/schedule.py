@@ -1,0 +1,71 @@
+"""The coming openings and closings, written ahead so that the floor opens and closes without us."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from sqlite_utils import Database
+
+from appliance.hotline.hours import Hours, Span, State, changes, read_clock
+from appliance.store.database import exclusive
+from appliance.store.times import to_text
+
+AHEAD_DAYS = 35
+
+
+def department_hours(db: Database) -> dict[str, Hours | None]:
+    """The hours of every department; None for one that is always open."""
+    row = db.execute("SELECT time_zone FROM office").fetchone()
+    zone = ZoneInfo(row[0] if row else "UTC")
+    spans: dict[str, list[Span]] = {}
+    for span in db.query("SELECT department, weekday, opens, closes FROM opening_hours"):
+        read = Span(span["weekday"], read_clock(span["opens"]), read_clock(span["closes"]))
+        spans.setdefault(span["department"], []).append(read)
+    return {
+        row["name"]: None if row["always_open"] else Hours(tuple(sorted(spans.get(row["name"], []))), zone)
+        for row in db.query("SELECT name, always_open FROM departments ORDER BY name")
+    }
+
+
+def refresh_schedule(db: Database, now: datetime) -> bool:
+    """Write the changes of the next 35 days for every department with hours, the state now first.
+
+    Writes, in one transaction, only where the schedule kept so far says something else or ends too
+    early; returns whether it did.
+    """
+    if _outdated(db, now):
+        with exclusive(db):  # look again: somebody else may have changed the hours just now
+            for department, rows in _outdated(db, now).items():
+                db.execute("DELETE FROM schedule WHERE department = ?", [department])
+                db.table("schedule").insert_all(
+                    {"department": department, "at": at, "state": state} for at, state in rows
+                )
+        return True
+    return False
+
+
+def _outdated(db: Database, now: datetime) -> dict[str, list[tuple[str, State]]]:
+    """The departments whose schedule must be written anew, with the new one."""
+    # A whole day more, up to midnight, so that the end moves once a day and not each time.
+    end = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    end += timedelta(days=AHEAD_DAYS + 1)
+    outdated = {}
+    for department, hours in department_hours(db).items():
+        wanted = [] if hours is None else [(to_text(at), state) for at, state in changes(hours, now, end)]
+        if not _says(_kept(db, department), wanted, to_text(now)):
+            outdated[department] = wanted
+    return outdated
+
+
+def _kept(db: Database, department: str) -> list[tuple[str, str]]:
+    rows = db.execute("SELECT at, state FROM schedule WHERE department = ? ORDER BY at", [department])
+    return [(at, state) for at, state in rows.fetchall()]
+
+
+def _says(kept: Sequence[tuple[str, str]], wanted: Sequence[tuple[str, str]], now: str) -> bool:
+    """Whether the kept rows give the wanted state now and the wanted changes after it."""
+    past = [state for at, state in kept if at <= now]
+    coming = [(at, state) for at, state in kept if at > now]
+    return past[-1:] == [state for _, state in wanted[:1]] and coming == list(wanted[1:])

@@ -1,0 +1,223 @@
+"""The supervisor: the one place where telephony, mail, panel and store are wired together."""
+
+from __future__ import annotations
+
+import logging
+import math
+import queue
+import signal
+import threading
+import time
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from pathlib import Path
+
+from sqlite_utils import Database
+
+from appliance.bookkeeper import Bookkeeper
+from appliance.hotline.presence import Presence
+from appliance.house import House, keep_message_of_ended_call
+from appliance.mail.outbox import Outbox
+from appliance.mail.retention import remove_old
+from appliance.mail.spool import find_recordings
+from appliance.settings import Settings
+from appliance.store import ledger, people, times
+from appliance.store.database import open_store
+from appliance.store.liveness import Alive
+from appliance.store.office import office_facts
+from appliance.store.schedule import refresh_schedule
+from appliance.switchboard import Switchboard
+from appliance.telephony.box import manager_secret
+from appliance.telephony.dialog import WAKE_KEY
+from appliance.telephony.fastagi import FastAgiServer
+from appliance.telephony.manager import Event, ManagerError, ManagerLink
+
+log = logging.getLogger(__name__)
+
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+_HOUR = 3600.0
+_LOOK_AGAIN = 5.0
+_RECORDING_STILL_SECONDS = 5.0  # Asterisk writes a running recording more often than that
+_SOON = 1.0
+_DEVICE_STATES = {
+    Presence.AVAILABLE: "NOT_INUSE",
+    Presence.AWAY: "BUSY",
+    Presence.OFFLINE: "UNAVAILABLE",
+}
+
+
+class Supervisor:
+    """Everything of ours that runs on the box, started and stopped as one."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        secret = manager_secret(settings.asterisk)
+        self._orders: queue.SimpleQueue[tuple[str, dict[str, str]] | None] = queue.SimpleQueue()
+        self._orders_link = ManagerLink(
+            "127.0.0.1", settings.manager_port, "orders", secret, name="orders", on_connected=self._connected
+        )
+        self._events_link = ManagerLink(
+            "127.0.0.1",
+            settings.manager_port,
+            "events",
+            secret,
+            name="events",
+            wanted_events=("DeviceStateChange",),
+            on_event=self._event,
+            on_connected=self._ask_phone_states,
+            on_lost=self._asterisk_lost,
+        )
+        self.switchboard = Switchboard(settings.store, wake=self._wake, mirror=self._mirror)
+        self.bookkeeper = Bookkeeper(
+            settings.store,
+            settings.call_records,
+            take_message=self._message_of_ended_call,
+        )
+        self.outbox = Outbox(settings.store, settings.spool, on_change=self._mail_delivered)
+        house = House(settings, self.switchboard, self.bookkeeper, on_message=self.outbox.wake)
+        self._server = FastAgiServer(settings.fastagi_port, house.take_call)
+        self._orderly = threading.Thread(target=self._carry_out_orders, name="orders")
+        self._stopping = threading.Event()
+        # The schedule the floor opens and closes by is also refreshed by whoever changes the hours.
+        self._chores: dict[Callable[[Database], object], float] = {
+            lambda db: refresh_schedule(db, times.now()): _HOUR,
+            self._forget_old: _HOUR,
+            lambda _db: self._ask_phone_states(): _LOOK_AGAIN,
+            self._sweep: _LOOK_AGAIN,
+        }
+        self._done_at: dict[Callable[[Database], object], float] = {}
+        self._keeper = threading.Thread(target=self._keep_house, name="housekeeping")
+
+    def run(self) -> None:
+        """Run until told to end (SIGTERM, SIGINT). Raises AlreadyRunning for a second supervisor."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: self._stopping.set())
+        with Alive(self._settings.state):
+            self.start()
+            self._stopping.wait()
+            self.stop()
+
+    def start(self) -> None:
+        """Start every part; the FastAGI server last, when everybody can answer."""
+        self._after_power_cut()
+        self.switchboard.start()
+        self.bookkeeper.start()
+        self.outbox.start()
+        self._orderly.start()
+        self._keeper.start()
+        self._orders_link.start()
+        self._events_link.start()
+        self._server.start()
+        log.info("the supervisor is up; calls come in on FastAGI port %d", self._settings.fastagi_port)
+
+    def stop(self) -> None:
+        """Stop every part. Calls go on: the floor has them."""
+        self._stopping.set()
+        self._server.stop()
+        self._events_link.stop()
+        self._orders_link.stop()
+        self._orders.put(None)
+        self._orderly.join()
+        self.switchboard.stop()
+        self.outbox.stop()
+        self.bookkeeper.stop()
+        self._keeper.join()
+
+    # --- what comes from Asterisk
+
+    def _event(self, event: Event) -> None:
+        self._phone_state(event.headers)
+
+    def _phone_state(self, headers: Mapping[str, str]) -> None:
+        technology, _, phone = headers.get("Device", "").partition("/")
+        if technology == "PJSIP":
+            self.switchboard.phone_changed(phone, headers.get("State", ""))
+
+    def _ask_phone_states(self) -> None:
+        """The whole picture beside the changes: level is truth, an event is a hint."""
+        try:
+            for event in self._orders_link.send_list("DeviceStateList", {}):
+                self._phone_state(event.headers)
+        except ManagerError as error:
+            log.info("the phones' states are not known yet: %s", error)
+
+    def _asterisk_lost(self) -> None:
+        """Unknown is not idle: no phone is rung, no lamp is green, until Asterisk says so."""
+        self.switchboard.forget_phones()
+
+    def _connected(self) -> None:
+        """Asterisk is (again) there: which calls does it still know, what do the phones do?"""
+        channels = self._orders_link.send_list("CoreShowChannels", {})
+        self.bookkeeper.reconcile(frozenset(event.headers.get("Linkedid", "") for event in channels))
+        self._ask_phone_states()
+        self.switchboard.mirror_again()
+
+    # --- what goes to Asterisk, in order, by a thread that may wait
+
+    def _wake(self, channel: str) -> None:
+        self._orders.put(("PlayDTMF", {"Channel": channel, "Digit": WAKE_KEY, "Receive": "true"}))
+
+    def _mirror(self, presence: dict[str, Presence]) -> None:
+        for agent, state in presence.items():
+            self._orders.put(
+                ("Setvar", {"Variable": f"DEVICE_STATE(Custom:{agent})", "Value": _DEVICE_STATES[state]})
+            )
+
+    def _carry_out_orders(self) -> None:
+        while (order := self._orders.get()) is not None:
+            action, headers = order
+            try:
+                self._orders_link.send(action, headers)
+            except ManagerError as error:
+                log.info("%s was not carried out: %s", action, error)
+
+    # --- mail, schedule
+
+    def _message_of_ended_call(self, call: str) -> bool:
+        kept = keep_message_of_ended_call(self._settings, call)
+        if kept:
+            self.outbox.wake()
+        return kept
+
+    def _sweep(self, db: Database) -> None:
+        """Take in recordings of ended calls that could not be kept when they ended."""
+        going_on = set(ledger.open_calls(db))
+        for recording in find_recordings(self._settings.spool, still_seconds=_RECORDING_STILL_SECONDS):
+            if recording.stem not in going_on:
+                self._message_of_ended_call(recording.stem)
+
+    def _mail_delivered(self, call: str) -> None:
+        self.bookkeeper.note(call, "mail delivered")
+
+    def _keep_house(self) -> None:
+        """What is due now and then; at the start, everything."""
+        db = open_store(self._settings.store)
+        while not self._stopping.is_set():
+            for work, every_seconds in self._chores.items():
+                if time.monotonic() - self._done_at.get(work, -math.inf) < every_seconds:
+                    continue
+                self._done_at[work] = time.monotonic()
+                try:
+                    work(db)
+                except Exception:
+                    log.exception("housekeeping goes on after an error")
+            self._stopping.wait(_SOON)
+        db.close()
+
+    def _forget_old(self, db: Database) -> None:
+        """Personal data has an end: what is older than the office's retention time goes."""
+        before = times.now() - timedelta(days=office_facts(db).retention_days)
+        remove_old(db, self._settings.spool, before)
+        ledger.forget(db, before)
+        for file in self._settings.recordings.glob("*.unreadable"):
+            if file.stat().st_mtime < before.timestamp():
+                file.unlink()
+
+    def _after_power_cut(self) -> None:
+        """After the machine was off, nobody is present until he says so."""
+        db = open_store(self._settings.store)
+        boot = _BOOT_ID.read_text().strip()
+        if ledger.cursor(db, "boot") not in ("", boot):
+            people.send_everybody_home(db, "power cut", times.now())
+        ledger.move_cursor(db, "boot", boot)
+        db.close()

@@ -1,0 +1,281 @@
+"""The switchboard: the one thread that owns who waits, who is free, and what the lamps show.
+
+Call threads ask it, the manager link and the panel tell it; nobody else changes its state.
+What survives a restart is in the store; the switchboard holds it only as a picture.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TypeVar
+
+from appliance.hotline.lamps import Pattern, picture
+from appliance.hotline.matching import WaitingCaller, match
+from appliance.hotline.presence import Agent, PhoneState, Presence, after_press, phone_state
+from appliance.hotline.ringing import Chance, Ring
+from appliance.store import people, times
+from appliance.store.database import data_version, open_store
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+_LOOK_SECONDS = 0.02  # how often the store is asked whether somebody else committed
+_REFUSED_PAUSE = timedelta(seconds=15)  # "not now": somebody else first
+
+
+@dataclass(slots=True)
+class _InLine:
+    """A caller in line: who he is, the channel to wake, and the agent chosen for him."""
+
+    caller: WaitingCaller
+    channel: str
+    agent: str = ""
+
+
+class Switchboard:
+    """Owns the live state. `wake` ends a waiting caller's wait, `mirror` shows presence to Asterisk."""
+
+    def __init__(
+        self,
+        store_path: Path,
+        *,
+        wake: Callable[[str], None],
+        mirror: Callable[[dict[str, Presence]], None],
+        clock: Callable[[], datetime] = times.now,
+    ) -> None:
+        self._store_path = store_path
+        self._wake = wake
+        self._mirror = mirror
+        self._clock = clock
+        self._inbox: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="switchboard")
+        self._line: dict[str, _InLine] = {}
+        self._agents: dict[str, Agent] = {}
+        self._phones: dict[str, PhoneState] = {}
+        self._seen_version = -1
+        self._lamps: dict[str, Pattern] = {}
+        self._night = False
+        self._undelivered = 0
+        self._shown_presence: dict[str, Presence] = {}
+
+    def start(self) -> None:
+        """Read the store and begin; returns when the first picture is complete."""
+        self._thread.start()
+        self._ask(lambda: None)
+
+    def stop(self) -> None:
+        """End the thread. Callers in line are served by the floor from then on."""
+        self._inbox.put(None)
+        self._thread.join()
+
+    # --- asked by the threads of calls
+
+    @contextmanager
+    def place_in_line(self, caller: WaitingCaller, channel: str) -> Iterator[SwitchboardPlace]:
+        """Stand in line until the context ends, however it ends."""
+        self._ask(lambda: self._join(caller, channel))
+        try:
+            yield SwitchboardPlace(self, caller.call)
+        finally:
+            self._ask(lambda: self._leave(caller.call))
+
+    def look(self, call: str) -> Chance:
+        """Who will take this caller, as of now."""
+        return self._ask(lambda: self._chance(call))
+
+    def report(self, call: str, result: Ring) -> None:
+        """How ringing the agent chosen for this caller ended."""
+        self._ask(lambda: self._rung(call, result))
+
+    # --- told by the manager link and the panel
+
+    def phone_changed(self, phone: str, device_state: str) -> None:
+        """A phone's device state as Asterisk reports it."""
+        self._tell(lambda: self._phones.__setitem__(phone, phone_state(device_state)))
+
+    def forget_phones(self) -> None:
+        """Asterisk is gone: what the phones do is unknown, and unknown cannot be rung."""
+        self._tell(self._phones.clear)
+
+    def mirror_again(self) -> None:
+        """Asterisk is there again and may have forgotten what presence it was shown."""
+        self._tell(self._shown_presence.clear)
+
+    def agents(self) -> list[Agent]:
+        """The agents as they are now."""
+        return self._ask(lambda: list(self._agents.values()))
+
+    # --- the one thread
+
+    def _tell(self, change: Callable[[], None]) -> None:
+        self._inbox.put(change)
+
+    def _ask(self, question: Callable[[], T]) -> T:
+        answer: Future[T] = Future()
+
+        def work() -> None:
+            try:
+                answer.set_result(question())
+            except BaseException as error:
+                answer.set_exception(error)
+
+        self._inbox.put(work)
+        return answer.result(timeout=30)
+
+    def _run(self) -> None:
+        self._db = open_store(self._store_path)
+        running = True
+        while running:
+            try:
+                running = self._turn()
+            except Exception:
+                log.exception("the switchboard goes on after an error")
+        self._db.close()
+
+    def _turn(self) -> bool:
+        """One turn: take what is in the inbox, look at the store, decide, show."""
+        try:
+            work = self._inbox.get(timeout=_LOOK_SECONDS)
+        except queue.Empty:
+            work = _nothing
+        if work is None:
+            return False
+        version = data_version(self._db)
+        if self._seen_version != version:
+            self._seen_version = version
+            self._take_presses()
+            self._read_store()
+        work()
+        self._follow_phones()
+        self._decide()
+        self._show()
+        return True
+
+    def _read_store(self) -> None:
+        """Take over what was committed, by us or by others, and keep what only lives here."""
+        fresh = {agent.name: agent for agent in people.agents(self._db)}
+        for name, agent in fresh.items():
+            known = self._agents.get(name)
+            if known is not None:
+                idle_since = agent.since if agent.since > known.since else known.idle_since
+                fresh[name] = replace(agent, idle_since=idle_since, ringing_for=known.ringing_for)
+        self._agents = fresh
+        self._night = people.night_mode(self._db) == "night"
+        self._undelivered = people.undelivered_messages(self._db)
+        self._follow_phones()
+
+    def _follow_phones(self) -> None:
+        for name, agent in self._agents.items():
+            state = self._phones.get(agent.phone, PhoneState.UNREACHABLE)
+            if state is not agent.phone_state:
+                self._agents[name] = replace(agent, phone_state=state)
+
+    def _take_presses(self) -> None:
+        for button, long in people.take_presses(self._db):
+            kind, _, name = button.partition(":")
+            if kind == "night":
+                people.set_night_mode(self._db, name, self._clock())
+            elif agent := self._agents.get(name):
+                presence = after_press(agent.presence, long=long)
+                people.set_presence(self._db, name, presence, "button", self._clock())
+                self._agents[name] = replace(agent, presence=presence)
+
+    def _join(self, caller: WaitingCaller, channel: str) -> None:
+        self._line[caller.call] = _InLine(caller, channel)
+        self._decide(asking=caller.call)
+
+    def _chance(self, call: str) -> Chance:
+        place = self._line[call]
+        if not place.agent:
+            self._decide(asking=call)
+        if place.agent:
+            agent = self._agents[place.agent]
+            return Chance(agent.name, agent.phone, somebody_present=True)
+        department = place.caller.department
+        present = any(a.is_present() and department in a.departments for a in self._agents.values())
+        return Chance(somebody_present=present)
+
+    def _decide(self, asking: str = "") -> None:
+        """Choose agents for callers and wake these callers, except the one who is just asking."""
+        waiting = [place.caller for place in self._line.values() if not place.agent]
+        for caller, agent in match(waiting, list(self._agents.values()), self._clock()):
+            place = self._line[caller.call]
+            place.agent = agent.name
+            self._agents[agent.name] = replace(agent, ringing_for=caller.call)
+            if caller.call != asking:
+                self._wake(place.channel)
+
+    def _release(self, call: str) -> Agent | None:
+        """Free the agent chosen for this call, if he still is."""
+        place = self._line.get(call)
+        agent = self._agents.get(place.agent) if place else None
+        if place is None or agent is None:
+            return None
+        place.agent = ""
+        agent = replace(agent, ringing_for="", idle_since=self._clock())
+        self._agents[agent.name] = agent
+        return agent
+
+    def _rung(self, call: str, result: Ring) -> None:
+        place = self._line[call]
+        department = place.caller.department
+        agent = self._release(call)
+        if agent is None:
+            return
+        now = self._clock()
+        if result is Ring.TALKED:
+            pause = timedelta(seconds=people.wrap_up_seconds(self._db, department))
+            people.set_wrap_up(self._db, agent.name, now + pause)
+        elif result is Ring.REFUSED:
+            people.set_wrap_up(self._db, agent.name, now + _REFUSED_PAUSE)
+        elif result is not Ring.CALLER_GONE:
+            people.set_presence(self._db, agent.name, Presence.AWAY, str(result), now)
+        self._read_store()
+
+    def _leave(self, call: str) -> None:
+        self._release(call)
+        self._line.pop(call, None)
+
+    def _show(self) -> None:
+        """Lamps and presence follow what is committed, never before it."""
+        lamps = picture(
+            self._agents.values(),
+            night=self._night,
+            undelivered_messages=self._undelivered,
+            now=self._clock(),
+        )
+        if lamps != self._lamps:
+            people.show_lamps(self._db, lamps, self._clock())
+            self._lamps = lamps
+        presence = {agent.name: agent.presence for agent in self._agents.values()}
+        if presence != self._shown_presence:
+            self._mirror(presence)
+            self._shown_presence = presence
+
+
+def _nothing() -> None:
+    """Nobody asked anything; time alone may have ended a wrap-up."""
+
+
+class SwitchboardPlace:
+    """One caller's place in line, as the dialog uses it."""
+
+    def __init__(self, switchboard: Switchboard, call: str) -> None:
+        self._switchboard = switchboard
+        self._call = call
+
+    def look(self) -> Chance:
+        """Who will take this caller, as of now."""
+        return self._switchboard.look(self._call)
+
+    def report(self, result: Ring) -> None:
+        """Tell how ringing the agent of the last chance ended."""
+        self._switchboard.report(self._call, result)

@@ -1,0 +1,146 @@
+"""One Asterisk with a folder of its own: its rendered configuration, start, stop, questions."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import jinja2
+
+from appliance.telephony.sandbox import AsteriskProgram
+
+_COMMON_TEMPLATES = Path(__file__).parent / "config" / "common"
+_DIRECTORIES = ("etc", "lib", "db", "spool", "run", "log")
+
+
+class AsteriskError(Exception):
+    """Asterisk did not start or did not answer; the message says what it wrote last."""
+
+
+def render(templates: Path, values: Mapping[str, object]) -> dict[str, str]:
+    """Render the templates (``*.conf.j2``) of a folder and those every Asterisk of ours shares.
+
+    Returns file name -> text. Raises jinja2.UndefinedError for a value that is not given.
+    """
+    files = {}
+    for folder in (_COMMON_TEMPLATES, templates):
+        environment = jinja2.Environment(
+            loader=jinja2.FileSystemLoader(folder),
+            undefined=jinja2.StrictUndefined,
+            trim_blocks=True,
+            keep_trailing_newline=True,
+            autoescape=False,  # configuration, not pages; values are checked on import
+        )
+        for name in environment.list_templates(extensions=["j2"]):
+            files[name.removesuffix(".j2")] = environment.get_template(name).render(values)
+    return files
+
+
+def write_configuration(etc: Path, files: Mapping[str, str]) -> list[str]:
+    """Write those files that differ, each at once as a whole; returns the names written."""
+    etc.mkdir(parents=True, exist_ok=True)
+    changed = []
+    for name, text in files.items():
+        target = etc / name
+        if target.exists() and target.read_text() == text:
+            continue
+        beside = etc / f".{name}.new"
+        with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o640), "w") as file:
+            file.write(text)
+        beside.rename(target)
+        changed.append(name)
+    return changed
+
+
+def _end_with_parent() -> None:
+    """A simulated box must not outlive the program that started it, however that one ends."""
+    pr_set_pdeathsig = 1
+    ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
+
+
+class AsteriskInstance:
+    """Runs one Asterisk in the foreground as our child, in `folder`.
+
+    Several run side by side as long as their ports differ. Start it from a thread that
+    lives as long as it should: the kernel ends it together with that thread.
+    """
+
+    def __init__(self, program: AsteriskProgram, folder: Path) -> None:
+        self.program = program
+        self.folder = folder
+        for name in _DIRECTORIES:
+            (folder / name).mkdir(parents=True, exist_ok=True)
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def configuration(self) -> Path:
+        """The asterisk.conf everything else is found by."""
+        return self.folder / "etc" / "asterisk.conf"
+
+    @property
+    def process_id(self) -> int:
+        """The running Asterisk's process id. Raises AsteriskError when there is none."""
+        if self._process is None:
+            raise AsteriskError("Asterisk is not running")
+        return self._process.pid
+
+    def start(self, *, timeout_seconds: float = 20.0) -> None:
+        """Start and return when fully booted. Raises AsteriskError with the last log lines."""
+        log = (self.folder / "log" / "console").open("ab")
+        with log:
+            self._process = subprocess.Popen(
+                [*self.program.command, "-C", str(self.configuration), "-f", "-q"],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                cwd=self.folder,
+                preexec_fn=_end_with_parent,
+            )
+        deadline = time.monotonic() + timeout_seconds
+        while "fully booted" not in self.ask("core waitfullybooted"):
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                self.kill()
+                raise AsteriskError(f"Asterisk did not start in {self.folder}:\n{self._last_words()}")
+            time.sleep(0.02)
+
+    def ask(self, command: str) -> str:
+        """Run a console command and return what it prints ('' when nobody answers)."""
+        answer = subprocess.run(
+            [*self.program.command, "-C", str(self.configuration), "-rx", command],
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=15,
+            check=False,
+        )
+        return answer.stdout
+
+    def stop(self) -> None:
+        """End it politely, or after five seconds at once."""
+        if self._process is None:
+            return
+        self._process.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(5)
+        self.kill()
+
+    def kill(self) -> None:
+        """End it as a power cut would."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    def _last_words(self) -> str:
+        words = []
+        for name in ("console", "messages"):
+            file = self.folder / "log" / name
+            if file.exists():
+                words += file.read_text(errors="replace").splitlines()[-15:]
+        return "\n".join(words)

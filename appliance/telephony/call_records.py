@@ -1,0 +1,110 @@
+"""Asterisk's own record of every call (CEL), read by cursor: nothing is missed while we are away."""
+
+from __future__ import annotations
+
+import csv
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+log = logging.getLogger(__name__)
+
+_ROTATE_BYTES = 4_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class CallRecord:
+    """One event of a call. `event` is INCOMING, STEP, ANSWER, BRIDGE_ENTER or LINKEDID_END."""
+
+    event: str
+    at: datetime
+    call: str
+    channel: str
+    caller: str
+    caller_name: str
+    detail: str
+
+    @property
+    def phone(self) -> str:
+        """The phone a channel such as ``PJSIP/desk_1-0000002a`` belongs to."""
+        return self.channel.partition("/")[2].rpartition("-")[0]
+
+
+def parse_record(line: str) -> CallRecord | None:
+    """Read one line as `cel_custom.conf` writes it; None for anything else."""
+    try:
+        row = next(csv.reader([line], strict=True))
+        event, user_event, at, call, channel, caller, caller_name, detail = row
+        instant = datetime.fromtimestamp(float(at), UTC)
+    except (csv.Error, ValueError, OverflowError, OSError, StopIteration):
+        return None
+    return CallRecord(
+        event=(user_event or event).upper(),
+        at=instant,
+        call=call,
+        channel=channel,
+        caller=caller,
+        caller_name=caller_name,
+        detail=_extra(detail),
+    )
+
+
+def _extra(text: str) -> str:
+    """CEL wraps what the dialplan said as ``{"extra":"…"}``; plain text is left alone."""
+    prefix, suffix = '{"extra":"', '"}'
+    if text.startswith(prefix) and text.endswith(suffix):
+        return text[len(prefix) : -len(suffix)]
+    return text
+
+
+class CallRecords:
+    """Reads the file from a cursor (``inode:offset``) on, one whole line at a time."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+
+    def read(self, cursor: str) -> Iterator[tuple[CallRecord | None, str]]:
+        """Yield each new record with the cursor behind it; None for a line nobody can read.
+
+        The last line of a power cut may be torn: it is read once Asterisk wrote behind it.
+        A file that was moved aside is finished first.
+        """
+        inode, _, offset = cursor.partition(":")
+        for file in (self._moved_aside, self._file):
+            try:
+                status = file.stat()
+            except FileNotFoundError:
+                continue
+            start = int(offset) if str(status.st_ino) == inode else 0
+            if file == self._moved_aside and str(status.st_ino) != inode:
+                continue  # finished long ago
+            yield from self._lines(file, status.st_ino, start)
+
+    def rotate(self, cursor: str) -> None:
+        """Move a large file aside once it is read; Asterisk opens a new one by itself."""
+        inode, _, offset = cursor.partition(":")
+        try:
+            status = self._file.stat()
+        except FileNotFoundError:
+            return
+        if status.st_size > _ROTATE_BYTES and str(status.st_ino) == inode and int(offset) == status.st_size:
+            self._file.replace(self._moved_aside)
+
+    @property
+    def _moved_aside(self) -> Path:
+        return self._file.with_suffix(".1.csv")
+
+    @staticmethod
+    def _lines(file: Path, inode: int, start: int) -> Iterator[tuple[CallRecord | None, str]]:
+        with file.open("rb") as stream:
+            stream.seek(start)
+            for line in stream:
+                if not line.endswith(b"\n"):
+                    return
+                start += len(line)
+                record = parse_record(line.decode(errors="replace").rstrip("\r\n"))
+                if record is None:
+                    log.warning("a call record nobody can read was passed over: %r", line[:200])
+                yield record, f"{inode}:{start}"

@@ -1,0 +1,164 @@
+"""Puts together the folder Asterisk plays prompts from: the best sound for every prompt and language."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from appliance.telephony.prompts.catalogue import LANGUAGES, Prompt, load_catalogue
+from appliance.telephony.prompts.sounds import SUFFIXES, SoundError, check_sound
+from appliance.telephony.prompts.speech import speech_file
+
+# Debian keeps the English voice under its speaker's name; `en` is a link made on installing.
+_DEBIAN_FOLDERS = {"de": ("de",), "en": ("en", "en_US_f_Allison")}
+_OWN_GREETING = re.compile(r"greeting-[a-z0-9]+(-[a-z0-9]+)*")
+
+
+@dataclass(frozen=True, slots=True)
+class PassedOver:
+    """A sound that should be played and is not, and why; another one stands in for it."""
+
+    path: Path
+    german: str
+    english: str
+
+
+class MissingPrompts(LookupError):
+    """Sentences that nothing says; `missing` has every (key, language)."""
+
+    def __init__(self, missing: Iterable[tuple[str, str]]) -> None:
+        self.missing = tuple(missing)
+        named = ", ".join(f"{key} ({language})" for key, language in self.missing)
+        self.german = f"Für diese Ansagen gibt es keinen Ton: {named}"
+        self.english = f"There is no sound for these prompts: {named}"
+        super().__init__(self.english)
+
+
+def install_prompts(target: Path, *, debian_sounds: Path, recordings: Path) -> list[PassedOver]:
+    """Make `target/LANGUAGE/KEY.…` for every prompt; returns the sounds that could not be used.
+
+    The office's own recording (`recordings/LANGUAGE/KEY.wav`) goes before the human voice of the
+    Debian packages (in `debian_sounds`), and that before the built-in speech. An own recording may
+    also be another greeting, `greeting-NAME`.
+
+    `target` becomes a link that changes in one step, so a running Asterisk has the old set or the
+    new one. The folder it pointed to before is removed the next time, when nothing plays from it.
+
+    Raises MissingPrompts, then leaving the old set in force; FileExistsError when `target` is
+    something else than such a link; OSError.
+    """
+    target = Path(os.path.abspath(target))  # noqa: PTH100 - resolve() would follow the link itself
+    if target.exists() and not target.is_symlink():
+        raise FileExistsError(f"{target} is not a set of prompts made by Freizeichen")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    prompts = load_catalogue()
+    in_force = target.resolve() if target.is_symlink() else None
+    for old in _sets_beside(target):
+        if old != in_force:
+            shutil.rmtree(old)
+
+    folder = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+    try:
+        folder.chmod(0o755)  # Asterisk is another user
+        passed_over = list(_own_greetings(folder, prompts, recordings))
+        for prompt in prompts.values():
+            for language in LANGUAGES:
+                passed_over += _link_best(folder, prompt, language, debian_sounds, recordings)
+        check_prompts(folder)
+        link = folder / "link"
+        link.symlink_to(folder.name)
+        link.replace(target)
+    except BaseException:
+        shutil.rmtree(folder)
+        raise
+    return passed_over
+
+
+def check_prompts(target: Path) -> None:
+    """Raises MissingPrompts when a prompt has no sound in `target`, or only a broken link."""
+    missing = [
+        (key, language)
+        for key in load_catalogue()
+        for language in LANGUAGES
+        if _installed(target, key, language) is None
+    ]
+    if missing:
+        raise MissingPrompts(missing)
+
+
+def sound_file(target: Path, key: str, language: str) -> Path:
+    """The file that is played for a prompt, links followed. Raises MissingPrompts."""
+    sound = _installed(target, key, language)
+    if sound is None:
+        raise MissingPrompts([(key, language)])
+    return sound.resolve()
+
+
+def _installed(target: Path, key: str, language: str) -> Path | None:
+    places = (target / language / f"{key}{suffix}" for suffix in SUFFIXES)
+    return next((place for place in places if place.is_file()), None)
+
+
+def _sets_beside(target: Path) -> list[Path]:
+    return [
+        path for path in target.parent.glob(f".{target.name}-*") if path.is_dir() and not path.is_symlink()
+    ]
+
+
+def _link_best(
+    folder: Path, prompt: Prompt, language: str, debian_sounds: Path, recordings: Path
+) -> Iterator[PassedOver]:
+    own = recordings / language / f"{prompt.key}.wav"
+    candidates = [own] if os.path.lexists(own) else []
+    if name := prompt.human[language]:
+        candidates.append(_debian_sound(debian_sounds, language, name))
+    candidates.append(speech_file(prompt.key, language))
+    for sound in candidates:
+        fault = _link(sound, folder / language / f"{prompt.key}{sound.suffix}")
+        if fault is None:
+            return
+        yield fault
+
+
+def _own_greetings(folder: Path, prompts: dict[str, Prompt], recordings: Path) -> Iterator[PassedOver]:
+    """Link recordings of other greetings than the catalogue's; report what nothing will ever play."""
+    for sound in sorted(recordings.glob("*/*")):
+        language, key = sound.parent.name, sound.stem
+        if language in LANGUAGES and sound.suffix == ".wav":
+            if key in prompts:
+                continue
+            if _OWN_GREETING.fullmatch(key):
+                fault = _link(sound, folder / language / sound.name)
+                if fault is not None:
+                    yield fault
+                continue
+        yield PassedOver(
+            sound,
+            "heißt nicht wie eine Ansage (SPRACHE/ANSAGE.wav)",
+            "is not named like a prompt (LANGUAGE/PROMPT.wav)",
+        )
+
+
+def _debian_sound(debian_sounds: Path, language: str, name: str) -> Path:
+    places = [debian_sounds / folder / f"{name}.gsm" for folder in _DEBIAN_FOLDERS[language]]
+    return next((place for place in places if place.is_file()), places[-1])
+
+
+def _link(sound: Path, link: Path) -> PassedOver | None:
+    """Link a sound that can be played; a link to anything else would be silence."""
+    try:
+        check_sound(sound)
+    except SoundError as error:
+        return PassedOver(sound, error.german, error.english)
+    except FileNotFoundError:
+        return PassedOver(sound, "ist nicht da", "is not there")
+    except OSError as error:
+        return PassedOver(sound, f"ist nicht lesbar ({error.strerror})", f"cannot be read ({error.strerror})")
+    link.parent.mkdir(exist_ok=True)
+    link.symlink_to(sound.resolve())
+    return None

@@ -1,0 +1,148 @@
+"""Real calls: a box, its supervisor and an exchange with phones, each test with its own."""
+
+from __future__ import annotations
+
+import wave
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from appliance.simulator import hearing
+from appliance.simulator.office import SimulatedOffice
+from appliance.telephony.sandbox import AsteriskProgram, ensure_asterisk, shown_progress
+
+OFFICE = """
+[office]
+name = "Musterbüro"
+language = "de"
+country = "DE"
+area_code = "0931"
+time_zone = "Europe/Berlin"
+retention_days = 90
+
+[mail]
+host = "127.0.0.1"
+port = 25
+security = "none"
+user = ""
+password = ""
+sender = "anrufe@musterbuero.example"
+
+[[department]]
+name = "support"
+title = "Technik"
+language = "de"
+mailbox = "technik@musterbuero.example"
+numbers = ["0931 555-10"]
+hours = "always"
+ring_seconds = 4
+wrap_up_seconds = 0
+message_seconds = 30
+
+[[department]]
+name = "office"
+title = "Office"
+language = "en"
+mailbox = "office@musterbuero.example"
+numbers = ["0931 555-20"]
+hours = {mon-sun = "00:00-24:00"}
+ring_seconds = 20
+wrap_up_seconds = 0
+message_seconds = 30
+
+[[phone]]
+name = "desk_1"
+extension = "21"
+secret = "geheim-desk-1"
+
+[[phone]]
+name = "desk_2"
+extension = "22"
+secret = "geheim-desk-2"
+
+[[phone]]
+name = "desk_3"
+extension = "23"
+secret = "geheim-desk-3"
+
+[[agent]]
+name = "anna"
+title = "Anna Berg"
+phone = "desk_1"
+departments = ["support", "office"]
+languages = ["de", "en"]
+
+[[agent]]
+name = "bert"
+title = "Bert Blum"
+phone = "desk_2"
+departments = ["support"]
+languages = ["de"]
+
+[[agent]]
+name = "clara"
+title = "Clara Cors"
+phone = "desk_3"
+departments = ["office"]
+languages = ["en"]
+"""
+
+
+@pytest.fixture(scope="session")
+def program(tmp_path_factory: pytest.TempPathFactory) -> AsteriskProgram:
+    """Asterisk as this machine has it, unpacked first if need be, with a tune of our own on hold.
+
+    The tune is a chord without an end, so that one second of it is recognised quickly.
+    """
+    with shown_progress() as progress:
+        program = ensure_asterisk(progress)
+    music = tmp_path_factory.mktemp("music")
+    seconds = np.arange(20 * hearing.RATE) / hearing.RATE
+    chord = sum(3000 * np.sin(2 * np.pi * hertz * seconds) for hertz in (440, 550, 660))
+    with wave.open(str(music / "chord.wav"), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(hearing.RATE)
+        file.writeframes(np.asarray(chord, dtype="<i2").tobytes())
+    return replace(program, music=music)
+
+
+@pytest.fixture
+def make_office(tmp_path: Path, program: AsteriskProgram) -> Iterator[Callable[..., SimulatedOffice]]:
+    """Make and start an office; afterwards no channel and no doubt may be left over."""
+    with ExitStack() as stack:
+
+        def make(config_text: str = OFFICE, *, supervisor: bool = True) -> SimulatedOffice:
+            office = SimulatedOffice(tmp_path / "office", config_text, program)
+            stack.callback(office.stop)
+            office.start(supervisor=supervisor)
+            return office
+
+        yield make
+
+
+@pytest.fixture
+def office(make_office: Callable[..., SimulatedOffice]) -> Iterator[SimulatedOffice]:
+    """An office with everything running and nobody present."""
+    office = make_office()
+    yield office
+    nothing_is_left(office)
+
+
+def nothing_is_left(office: SimulatedOffice) -> None:
+    """Every call is over, has one outcome, and the supervisor saw no error."""
+    office.wait_for("no channel is left over ({})", lambda: not office.channels(), 15, office.channels)
+    office.wait_for(
+        "every call has an outcome",
+        lambda: not office.db.execute("SELECT 1 FROM calls WHERE outcome = ''").fetchone(),
+        15,
+    )
+    status, report = office.command("ledger", "check")
+    assert status == 0, report
+    log = office.settings.state / "supervisor.log"
+    if log.exists():
+        assert "Traceback" not in log.read_text(), log.read_text()[-4000:]

@@ -1,0 +1,98 @@
+"""What dialog and floor agree on: the names of the steps, and the prompts both play."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from pathlib import Path
+
+from appliance.hotline.presence import Presence
+from appliance.store import people, times
+from appliance.store.database import open_store
+from appliance.telephony import dialog
+from appliance.telephony.box import DIALPLAN
+from appliance.telephony.prompts.catalogue import load_catalogue
+from tests.unit.seed import seeded_store
+
+FLOOR = DIALPLAN.read_text()
+DIALOG = Path(dialog.__file__).read_text()
+
+
+def context(name: str) -> str:
+    found = re.search(rf"^\[{name}\]\n(.*?)(?=^\[|\Z)", FLOOR, re.MULTILINE | re.DOTALL)
+    assert found
+    return found[1]
+
+
+def test_the_floor_knows_every_step_a_caller_can_have_reached() -> None:
+    steps = set(re.findall(r'\.reaches\((?:"talked" if .* else )?"([a-z]+)"\)', DIALOG)) | {
+        "talked",
+        "arrived",
+    }
+    steps.remove("done")  # handled before the floor
+    extensions = set(re.findall(r"^exten => ([a-z]+),1,", context("floor"), re.MULTILINE))
+    assert steps <= extensions
+    assert {"greeted", "waiting", "ringing", "message", "recording"} <= steps
+
+
+def test_every_goto_of_the_floor_leads_somewhere() -> None:
+    extensions = set(re.findall(r"^exten => ([a-z]+),1,", context("floor"), re.MULTILINE))
+    targets = set(re.findall(r"(?:Goto\(|\?)([a-z]+),1\)", context("floor")))
+    assert targets <= extensions
+
+
+def test_every_prompt_is_played_by_somebody_and_every_played_prompt_exists() -> None:
+    catalogue = set(load_catalogue())
+    by_floor = set(re.findall(r"Playback\(\$\{PROMPTS\}/([a-z-]+)\)", FLOOR))
+    by_floor |= {f"presence-{state}" for state in ("available", "away", "offline")}
+    by_dialog = {key for key in catalogue if f'"{key}"' in DIALOG} | {"greeting", "connecting"}
+    assert by_floor - {"presence-"} <= catalogue
+    assert catalogue == by_floor - {"presence-"} | by_dialog
+
+
+def test_caller_given_text_is_never_evaluated_in_the_dialplan() -> None:
+    """Names and numbers of callers are not mentioned at all, except to overwrite them."""
+    code = "\n".join(line.split(";")[0] for line in FLOOR.splitlines())
+    assert re.findall(r"\$\{CALLERID", code) == []
+    assert "EVAL(" not in code
+    assert "SHELL(" not in code
+    assert re.findall(r"\$\{EXTEN\}", code) == ["${EXTEN}"], "once, inside FILTER"
+    for command in re.findall(r"System\((.*?)\)\n", code):
+        assert set(re.findall(r"\$\{(\w+)", command)) <= {"RECORDINGS", "CALL"}
+
+
+def test_what_the_floor_reads_is_true_at_once(tmp_path: Path) -> None:
+    db = seeded_store(tmp_path / "store.db")
+    asterisk = open_store(tmp_path / "store.db")
+
+    def floor() -> tuple[object, ...]:
+        return tuple(
+            asterisk.execute(
+                "SELECT department, opening, present FROM floor WHERE dialled = '093155520'"
+            ).fetchone()
+        )
+
+    assert floor() == ("office", "open", 1)
+    db.execute("UPDATE presence SET state = 'away' WHERE agent = 'anna'")
+    assert floor() == ("office", "open", 0)
+    people.set_presence(db, "anna", Presence.AVAILABLE, "button", times.now())
+    assert floor() == ("office", "open", 1)
+    people.set_wrap_up(db, "anna", times.now() + timedelta(minutes=1))
+    assert floor() == ("office", "open", 0)
+    db.execute("INSERT INTO schedule VALUES ('office', '2020-01-01T00:00:00.000Z', 'closed')")
+    assert floor()[1] == "closed"
+    db.execute("INSERT INTO schedule VALUES ('office', '2020-01-02T00:00:00.000Z', 'open')")
+    db.execute("INSERT INTO schedule VALUES ('office', '2999-01-01T00:00:00.000Z', 'closed')")
+    assert floor()[1] == "open"
+    db.execute("UPDATE night_switch SET mode = 'night'")
+    assert floor()[1] == "closed"
+
+
+def test_a_phone_code_says_since_when_and_why(tmp_path: Path) -> None:
+    db = seeded_store(tmp_path / "store.db")
+    db.execute("UPDATE presence SET state = 'away' WHERE agent = 'anna'")
+    state, reason, since = db.execute(
+        "SELECT state, reason, since FROM presence WHERE agent = 'anna'"
+    ).fetchone()
+    assert (state, reason) == ("away", "phone code")
+    assert since > "2020-01-01T08:00:00.000Z"

@@ -1,0 +1,113 @@
+"""The schedule the floor opens and closes by says what the domain says."""
+
+from __future__ import annotations
+
+import sqlite3
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from sqlite_utils import Database
+
+from appliance.hotline.hours import NightMode, opening
+from appliance.store import times
+from appliance.store.database import data_version, open_store
+from appliance.store.migrations import NOW
+from appliance.store.schedule import department_hours, refresh_schedule
+
+SATURDAY = datetime(2026, 10, 24, 10, tzinfo=UTC)  # the clock goes back in the night
+
+
+@pytest.fixture
+def db(tmp_path: Path) -> Database:
+    db = open_store(tmp_path / "store.db", durable=False)
+    for statement in (
+        "INSERT INTO office VALUES (1, 'Musterbüro', 'de', 'DE', '0931', 'Europe/Berlin', 90)",
+        "INSERT INTO departments VALUES ('always', 'A', 'de', 'a@x.example', 'greeting', 1, 20, 15, 180)",
+        "INSERT INTO departments VALUES ('hours', 'B', 'de', 'b@x.example', 'greeting', 0, 20, 15, 180)",
+        "INSERT INTO departments VALUES ('never', 'C', 'de', 'c@x.example', 'greeting', 0, 20, 15, 180)",
+        "INSERT INTO opening_hours VALUES ('hours', 0, '08:00', '12:00'), ('hours', 0, '13:00', '17:00')",
+        "INSERT INTO opening_hours VALUES ('hours', 5, '22:00', '02:30'), ('hours', 3, '00:00', '24:00')",
+    ):
+        db.execute(statement)
+    db.conn.commit()
+    return db
+
+
+def said(db: Database, mode: NightMode, instant: datetime) -> dict[str, str]:
+    """What the domain says of every department."""
+    return {name: opening(hours, mode, instant).state for name, hours in department_hours(db).items()}
+
+
+def view_at(db: Database, instant: datetime) -> dict[str, str]:
+    """What the view `opening` says when it is `instant`: its own text with another clock."""
+    (text,) = db.execute("SELECT sql FROM sqlite_master WHERE name = 'opening'").fetchone()
+    assert NOW in text
+    select = text.partition(" AS\n")[2].replace(NOW, f"'{times.to_text(instant)}'")
+    return {row["department"]: row["state"] for row in db.query(select)}
+
+
+@pytest.mark.parametrize("mode", ["auto", "day", "night"])
+def test_the_floor_and_the_domain_agree_for_five_weeks(db: Database, mode: NightMode) -> None:
+    refresh_schedule(db, SATURDAY)
+    db.execute("UPDATE night_switch SET mode = ?", [mode])
+    for minutes in range(0, 35 * 24 * 60, 15):
+        instant = SATURDAY + timedelta(minutes=minutes)
+        assert view_at(db, instant) == said(db, mode, instant), instant
+
+
+def test_the_view_itself_shows_the_state_of_now(db: Database) -> None:
+    now = times.now()
+    refresh_schedule(db, now)
+    shown = {row["department"]: row["state"] for row in db.query("SELECT * FROM opening")}
+    assert shown == said(db, "auto", now)
+
+
+def test_the_first_row_is_the_state_now_and_the_rest_reaches_35_days(db: Database) -> None:
+    assert refresh_schedule(db, SATURDAY)
+    rows = list(db.query("SELECT at, state FROM schedule WHERE department = 'hours' ORDER BY at"))
+    assert rows[0] == {"at": "2026-10-24T10:00:00.000Z", "state": "closed"}
+    assert rows[1] == {"at": "2026-10-24T20:00:00.000Z", "state": "open"}
+    assert times.from_text(rows[-1]["at"]) >= SATURDAY + timedelta(days=34)
+    assert db.execute("SELECT count(*) FROM schedule WHERE department = 'always'").fetchone()[0] == 0
+    assert [row["state"] for row in db.query("SELECT * FROM schedule WHERE department = 'never'")] == [
+        "closed"
+    ]
+
+
+def test_nothing_is_written_until_something_changed(db: Database, tmp_path: Path) -> None:
+    watcher = open_store(tmp_path / "store.db")
+    assert refresh_schedule(db, SATURDAY)
+    before = data_version(watcher)
+    for hours in range(1, 14):
+        assert not refresh_schedule(db, SATURDAY + timedelta(hours=hours))
+    assert data_version(watcher) == before
+    assert refresh_schedule(db, SATURDAY + timedelta(days=1))  # it must always reach 35 days
+    assert data_version(watcher) != before
+
+
+def test_changed_hours_replace_the_schedule(db: Database) -> None:
+    refresh_schedule(db, SATURDAY)
+    db.execute("DELETE FROM opening_hours WHERE weekday = 5")
+    db.conn.commit()
+    assert refresh_schedule(db, SATURDAY)
+    assert view_at(db, datetime(2026, 10, 24, 21, tzinfo=UTC))["hours"] == "closed"
+    db.execute("UPDATE departments SET always_open = 1")
+    db.conn.commit()
+    assert refresh_schedule(db, SATURDAY)
+    assert db.execute("SELECT count(*) FROM schedule").fetchone()[0] == 0
+
+
+def test_a_failed_write_leaves_the_old_schedule(db: Database) -> None:
+    refresh_schedule(db, SATURDAY)
+    before = list(db.query("SELECT * FROM schedule"))
+    db.execute("CREATE TRIGGER full BEFORE INSERT ON schedule BEGIN SELECT RAISE(ABORT, 'disk full'); END")
+    with pytest.raises(sqlite3.DatabaseError, match="disk full"):
+        refresh_schedule(db, SATURDAY + timedelta(days=3))
+    assert list(db.query("SELECT * FROM schedule")) == before
+
+
+def test_an_empty_store_has_no_hours(tmp_path: Path) -> None:
+    db = open_store(tmp_path / "empty.db")
+    assert department_hours(db) == {}
+    assert not refresh_schedule(db, SATURDAY)

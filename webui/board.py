@@ -1,0 +1,293 @@
+"""What the board shows, read from the store in one go."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from sqlite_utils import Database
+
+from appliance.hotline.numbers import readable
+from appliance.store import people, times
+from appliance.store.office import office_facts
+
+SUPERVISOR_SILENT_SECONDS: Final = 5
+"""The supervisor refreshes its lamp about once a second; after this silence it counts as gone."""
+
+UNKNOWN: Final = "white pulse"
+LIVE_CALLS: Final = 30
+ENDED_CALLS: Final = 10
+MESSAGES: Final = 10
+STEPS: Final = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Lamp:
+    """A lamp of the front panel: `kind` is night, message, supervisor or line, `name` the line's."""
+
+    kind: str
+    name: str
+    pattern: str
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing that happened in a call."""
+
+    at: str
+    step: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call with the last `STEPS` steps of its story; `earlier` counts those before."""
+
+    call: str
+    dialled: str
+    department: str
+    caller: str
+    caller_name: str
+    started_at: str
+    ended_at: str
+    outcome: str
+    steps: tuple[Step, ...]
+    earlier: int
+
+
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """An agent, the lamp on the desk, and the call that rings or is talked to (`doing`)."""
+
+    name: str
+    title: str
+    pattern: str
+    state: str
+    reason: str
+    since: str
+    wrap_up_until: str
+    doing: str
+    caller: str
+
+
+@dataclass(frozen=True, slots=True)
+class Department:
+    """A department; `next_change` is when the schedule turns it over, empty when it will not."""
+
+    name: str
+    title: str
+    state: str
+    always_open: bool
+    next_change: str
+    available: int
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A number of the office, as people write it, and the title of the department it belongs to."""
+
+    number: str
+    readable: str
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A voice message and how far its mail has come (`recipient` is empty while there is none)."""
+
+    id: int
+    department: str
+    caller: str
+    caller_name: str
+    recorded_at: str
+    seconds: float
+    recipient: str
+    attempts: int
+    next_attempt_at: str
+    last_error: str
+    delivered_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """The whole picture at one instant."""
+
+    office: str
+    country: str
+    time_zone: str
+    now: datetime
+    supervisor_runs: bool
+    night_mode: str
+    lamps: tuple[Lamp, ...]
+    agents: tuple[Agent, ...]
+    departments: tuple[Department, ...]
+    numbers: tuple[Number, ...]
+    live_calls: tuple[Call, ...]
+    live_calls_left_out: int
+    ended_calls: tuple[Call, ...]
+    messages: tuple[Message, ...]
+
+
+@contextmanager
+def _one_instant(db: Database) -> Iterator[None]:
+    """Everything read inside belongs together, whatever others write meanwhile."""
+    db.execute("BEGIN")
+    try:
+        yield
+    finally:
+        db.conn.rollback()
+
+
+def _rows(db: Database, sql: str, *values: object) -> list[dict[str, Any]]:
+    cursor = db.execute(sql, list(values))
+    names = [column[0] for column in cursor.description]
+    return [dict(zip(names, row, strict=True)) for row in cursor]
+
+
+def read_board(db: Database, now: datetime, *, supervisor_holds_lock: bool) -> Board:
+    """Read the picture as it is at `now` (zone-aware).
+
+    Whether the supervisor runs is told by the lamp it refreshes; where it keeps no such lamp, by its lock.
+    """
+    with _one_instant(db):
+        office = office_facts(db)
+        mode = people.night_mode(db)
+        lamps = {row["name"]: row for row in _rows(db, "SELECT name, pattern, changed_at FROM lamps")}
+        beat = lamps.get("supervisor")
+        runs = supervisor_holds_lock if beat is None else _is_fresh(beat["changed_at"], now)
+        patterns = {name: row["pattern"] if runs else UNKNOWN for name, row in lamps.items()}
+        live = _calls(db, "outcome = '' ORDER BY started_at, call", LIVE_CALLS)
+        live_count: int = _rows(db, "SELECT count(*) AS n FROM calls WHERE outcome = ''")[0]["n"]
+        return Board(
+            office=office.name,
+            country=office.country,
+            time_zone=office.time_zone,
+            now=now,
+            supervisor_runs=runs,
+            night_mode=mode,
+            lamps=_front_lamps(patterns, runs),
+            agents=_agents(db, patterns, live),
+            departments=_departments(db, mode, now),
+            numbers=_numbers(db, office.country),
+            live_calls=live,
+            live_calls_left_out=live_count - len(live),
+            ended_calls=_calls(
+                db, "outcome <> '' ORDER BY max(ended_at, started_at) DESC, call DESC", ENDED_CALLS
+            ),
+            messages=_messages(db),
+        )
+
+
+def is_our_number(db: Database, number: str) -> bool:
+    """Whether this is one of the office's numbers (E.164)."""
+    return bool(_rows(db, "SELECT 1 FROM numbers WHERE number = ?", number))
+
+
+def _is_fresh(changed_at: str, now: datetime) -> bool:
+    try:
+        age = now - times.from_text(changed_at)
+    except ValueError:
+        return False
+    # A stamp from the future (the clock was set back) proves as little as an old one.
+    return abs(age) <= timedelta(seconds=SUPERVISOR_SILENT_SECONDS)
+
+
+def _front_lamps(patterns: dict[str, str], runs: bool) -> tuple[Lamp, ...]:
+    supervisor = Lamp("supervisor", "", patterns.get("supervisor", "green" if runs else UNKNOWN))
+    fixed = [Lamp(kind, "", patterns.get(kind, UNKNOWN)) for kind in ("night", "message")]
+    lines = [
+        Lamp("line", name.removeprefix("line:"), pattern)
+        for name, pattern in sorted(patterns.items())
+        if name.startswith("line:")
+    ]
+    return (supervisor, *fixed, *lines)
+
+
+def _numbers(db: Database, country: str) -> tuple[Number, ...]:
+    rows = _rows(
+        db,
+        "SELECT n.number, d.title FROM numbers AS n JOIN departments AS d ON d.name = n.department"
+        " ORDER BY d.title, n.number",
+    )
+    return tuple(Number(row["number"], readable(row["number"], country), row["title"]) for row in rows)
+
+
+def _agents(db: Database, patterns: dict[str, str], live: tuple[Call, ...]) -> tuple[Agent, ...]:
+    doing = {
+        call.steps[-1].detail: (call.steps[-1].step, call.caller_name or call.caller)
+        for call in live
+        if call.steps and call.steps[-1].step in ("agent rings", "talks")
+    }
+    rows = _rows(
+        db,
+        "SELECT a.name, a.title, coalesce(p.state, 'unknown') AS state, coalesce(p.reason, '') AS reason,"
+        " coalesce(p.since, '') AS since, coalesce(p.wrap_up_until, '') AS wrap_up_until"
+        " FROM agents AS a LEFT JOIN presence AS p ON p.agent = a.name ORDER BY a.title, a.name",
+    )
+    agents = []
+    for row in rows:
+        step, caller = doing.get(row["name"], ("", ""))
+        pattern = patterns.get(f"agent:{row['name']}", UNKNOWN)
+        agents.append(Agent(**row, pattern=pattern, doing=step, caller=caller))
+    return tuple(agents)
+
+
+def _departments(db: Database, mode: str, now: datetime) -> tuple[Department, ...]:
+    rows = _rows(
+        db,
+        "SELECT d.name, d.title, o.state, d.always_open,"
+        " (SELECT s.at FROM schedule AS s WHERE s.department = d.name AND s.at > ? AND s.state <> o.state"
+        "  ORDER BY s.at LIMIT 1) AS next_change,"
+        " (SELECT count(*) FROM queue_members AS m WHERE m.queue_name = d.name) AS available"
+        " FROM departments AS d JOIN opening AS o ON o.department = d.name ORDER BY d.title, d.name",
+        times.to_text(now),
+    )
+    return tuple(
+        Department(
+            name=row["name"],
+            title=row["title"],
+            state=row["state"],
+            always_open=bool(row["always_open"]),
+            next_change=(row["next_change"] or "") if mode == "auto" and not row["always_open"] else "",
+            available=row["available"],
+        )
+        for row in rows
+    )
+
+
+def _calls(db: Database, which: str, limit: int) -> tuple[Call, ...]:
+    rows = _rows(
+        db,
+        "SELECT call, dialled, coalesce((SELECT title FROM departments WHERE name = department), department)"
+        " AS department, caller, caller_name, started_at, ended_at, outcome"
+        f" FROM calls WHERE {which} LIMIT {limit}",
+    )
+    calls = []
+    for row in rows:
+        steps = _rows(
+            db,
+            f"SELECT at, step, detail FROM steps WHERE call = ? ORDER BY at DESC, id DESC LIMIT {STEPS}",
+            row["call"],
+        )
+        count: int = _rows(db, "SELECT count(*) AS n FROM steps WHERE call = ?", row["call"])[0]["n"]
+        story = tuple(Step(**step) for step in reversed(steps))
+        calls.append(Call(**row, steps=story, earlier=count - len(story)))
+    return tuple(calls)
+
+
+def _messages(db: Database) -> tuple[Message, ...]:
+    """The newest messages; what has not been delivered comes first, so that it is never out of sight."""
+    rows = _rows(
+        db,
+        "SELECT m.id,"
+        " coalesce((SELECT title FROM departments WHERE name = m.department), m.department) AS department,"
+        " m.caller, m.caller_name, m.recorded_at, m.seconds, coalesce(o.recipient, '') AS recipient,"
+        " coalesce(o.attempts, 0) AS attempts, coalesce(o.next_attempt_at, '') AS next_attempt_at,"
+        " coalesce(o.last_error, '') AS last_error, coalesce(o.delivered_at, '') AS delivered_at"
+        " FROM messages AS m LEFT JOIN outbox AS o ON o.message = m.id"
+        f" ORDER BY coalesce(o.delivered_at, '') = '' DESC, m.recorded_at DESC, m.id DESC LIMIT {MESSAGES}",
+    )
+    return tuple(Message(**row) for row in rows)

@@ -1,0 +1,180 @@
+"""Turns what the board holds into words of one language and the office's time zone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from appliance.hotline.numbers import readable
+from appliance.store import times
+from webui.board import UNKNOWN, Agent, Board, Call, Department, Lamp, Message, Step
+from webui.texts import Texts
+
+_COLOURS: Final = ("off", "on", "green", "amber", "red", "white")
+_RHYTHMS: Final = ("", "blinking", "pulse")
+_LONGEST_DETAIL: Final = 200
+_AGENT_STEPS: Final = (
+    "agent rings",
+    "agent did not answer",
+    "agent refused",
+    "phone unreachable",
+    "hung up while ringing",
+    "talks",
+    "conversation over",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Glow:
+    """How a lamp is drawn (`css`) and what it says in words (`words`)."""
+
+    css: str
+    words: str
+
+
+class Wording:
+    """The words for one board in one language."""
+
+    def __init__(self, t: Texts, board: Board) -> None:
+        self.t = t
+        self._now = board.now
+        self._country = board.country
+        self._zone: tzinfo = ZoneInfo(board.time_zone)
+        self._night_mode = board.night_mode
+        self._supervisor_runs = board.supervisor_runs
+        self._titles = {agent.name: agent.title for agent in board.agents}
+
+    def clock(self, instant: str, *, seconds: bool = False) -> str:
+        """The office's time of day, with the date when it is not today's."""
+        local = self._local(instant)
+        if local is None:
+            return instant
+        clock = local.strftime("%H:%M:%S" if seconds else "%H:%M")
+        if local.date() == self._now.astimezone(self._zone).date():
+            return clock
+        weekday = self.t("time.weekdays").split()[local.weekday()]
+        month = self.t("time.months").split()[local.month - 1]
+        return self.t("time.date", weekday=weekday, day=local.day, month=month, clock=clock)
+
+    def glow(self, pattern: str) -> Glow:
+        """A lamp's pattern; one nobody knows is drawn as unknown and told as it is written."""
+        if pattern == UNKNOWN:
+            return Glow("white pulse unknown", self.t("colour.unknown"))
+        name, _, rhythm = pattern.partition(" ")
+        if name not in _COLOURS or rhythm not in _RHYTHMS:
+            return Glow("white pulse unknown", f"{self.t('colour.unknown')} ({pattern})")
+        colour = self.t(f"colour.{name}")
+        return Glow(pattern, self.t(f"lamp.{rhythm}", colour=colour) if rhythm else colour)
+
+    def front(self, lamp: Lamp) -> Glow:
+        """A front-panel lamp; that the supervisor is gone is known, not unknown."""
+        if lamp.kind == "supervisor" and not self._supervisor_runs:
+            return Glow("red", self.t("lamp.not_running"))
+        return self.glow(lamp.pattern)
+
+    def presence(self, agent: Agent) -> str:
+        """What an agent is, or does right now."""
+        if agent.doing:
+            caller = self.number(agent.caller) or self.t("calls.withheld")
+            return self.t("agent.talking" if agent.doing == "talks" else "agent.ringing", caller=caller)
+        if agent.state == "available" and agent.wrap_up_until > times.to_text(self._now):
+            return self.t("agent.wrap_up", time=self.clock(agent.wrap_up_until, seconds=True))
+        return self.t(f"presence.{agent.state}")
+
+    def since(self, agent: Agent) -> str:
+        """Since when the presence holds; named again where what the agent does stands in its place."""
+        time = self.clock(agent.since)
+        presence = self.t(f"presence.{agent.state}")
+        if self.presence(agent) == presence:
+            return self.t("agent.since", time=time)
+        return self.t("agent.presence_since", presence=presence, time=time)
+
+    def opening(self, department: Department) -> str:
+        """Why a department is open or closed and when that changes; empty when nothing is to say."""
+        if department.always_open:
+            return self.t("departments.always")
+        if self._night_mode != "auto":
+            return self.t(f"departments.by_{self._night_mode}")
+        if not department.next_change:
+            return ""
+        key = "departments.until" if department.state == "open" else "departments.opens"
+        return self.t(key, time=self.clock(department.next_change))
+
+    def available(self, department: Department) -> str:
+        """How many people a caller could reach."""
+        match department.available:
+            case 0:
+                return self.t("departments.nobody")
+            case 1:
+                return self.t("departments.one")
+            case count:
+                return self.t("departments.some", count=count)
+
+    def caller(self, call: Call | Message) -> str:
+        """Who calls: name, else number, else that it is withheld."""
+        return call.caller_name or self.number(call.caller) or self.t("calls.withheld")
+
+    def number(self, number: str) -> str:
+        """A telephone number as people of the office's country write it."""
+        return readable(number, self._country)
+
+    def department(self, call: Call) -> str:
+        """Whom the call is for."""
+        return call.department or self.t("calls.unassigned", dialled=call.dialled)
+
+    def sentence(self, step: Step) -> str:
+        """One step of a call's story; a step nobody has worded is shown as it is."""
+        detail = step.detail[:_LONGEST_DETAIL]
+        # A step with a place for a detail has a second wording for when there is none.
+        key, bare = f"step.{step.step}", f"bare.{step.step}"
+        if not detail and bare in self.t.sentences:
+            return self.t(bare)
+        if key not in self.t.sentences:
+            return f"{step.step} {detail}".strip()
+        if step.step in _AGENT_STEPS:
+            detail = self._titles.get(detail, detail)
+        elif step.step == "message kept":
+            detail = self.length(detail)
+        elif step.step == "ended":
+            detail = self.outcome(detail)
+        return self.t(key, detail=detail)
+
+    def outcome(self, outcome: str) -> str:
+        """How a call ended."""
+        return self.t.or_as_is("outcome", outcome)
+
+    def reason(self, agent: Agent) -> str:
+        """Why an agent's presence is what it is; empty when nobody said."""
+        return self.t.or_as_is("reason", agent.reason) if agent.reason else ""
+
+    def length(self, seconds: str | float) -> str:
+        """A message's length in seconds, to a tenth; text that is no number stays as it is."""
+        try:
+            number = f"{float(seconds):.1f}".removesuffix(".0")
+        except ValueError:
+            return str(seconds)
+        return self.t("messages.length", seconds=number.replace(".", self.t("time.point")))
+
+    def mail(self, message: Message) -> str:
+        """How far a message's mail has come."""
+        if not message.recipient:
+            return self.t("messages.no_mail")
+        if message.delivered_at:
+            time = self.clock(message.delivered_at)
+            return self.t("messages.delivered", recipient=message.recipient, time=time)
+        if not message.attempts:
+            return self.t("messages.sending", recipient=message.recipient)
+        return self.t(
+            "messages.retry",
+            recipient=message.recipient,
+            attempts=message.attempts,
+            time=self.clock(message.next_attempt_at, seconds=True),
+        )
+
+    def _local(self, instant: str) -> datetime | None:
+        try:
+            return times.from_text(instant).astimezone(self._zone)
+        except ValueError:
+            return None
