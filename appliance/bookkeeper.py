@@ -68,6 +68,22 @@ class Bookkeeper:
 
         self._inbox.put(close_dead)
 
+    def take_left_over(self, find_recorded: Callable[[], list[str]]) -> None:
+        """Keep what was recorded in ended calls and could not be kept when they ended.
+
+        `find_recorded` gives the calls with a recording. Asked after the records were read:
+        only then it is known whose recording it is, and whether the call goes on.
+        """
+
+        def take(db: Database) -> None:
+            self._read_records(db)
+            going_on = set(ledger.open_calls(db))
+            for call in find_recorded():
+                if call not in going_on:
+                    self._take_message(call)
+
+        self._inbox.put(take)
+
     def _run(self) -> None:
         db = open_store(self._store_path, durable=False)
         running = True

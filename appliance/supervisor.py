@@ -83,7 +83,7 @@ class Supervisor:
             lambda db: refresh_schedule(db, times.now()): _HOUR,
             self._forget_old: _HOUR,
             lambda _db: self._ask_phone_states(): _LOOK_AGAIN,
-            self._sweep: _LOOK_AGAIN,
+            lambda _db: self.bookkeeper.take_left_over(self._recorded_calls): _LOOK_AGAIN,
         }
         self._done_at: dict[Callable[[Database], object], float] = {}
         self._keeper = threading.Thread(target=self._keep_house, name="housekeeping")
@@ -179,12 +179,9 @@ class Supervisor:
             self.outbox.wake()
         return kept
 
-    def _sweep(self, db: Database) -> None:
-        """Take in recordings of ended calls that could not be kept when they ended."""
-        going_on = set(ledger.open_calls(db))
-        for recording in find_recordings(self._settings.spool, still_seconds=_RECORDING_STILL_SECONDS):
-            if recording.stem not in going_on:
-                self._message_of_ended_call(recording.stem)
+    def _recorded_calls(self) -> list[str]:
+        spool = self._settings.spool
+        return [file.stem for file in find_recordings(spool, still_seconds=_RECORDING_STILL_SECONDS)]
 
     def _mail_delivered(self, call: str) -> None:
         self.bookkeeper.note(call, "mail delivered")

@@ -136,9 +136,10 @@ def _insert(db: Database, facts: MessageFacts, seconds: float, name: str) -> Non
             name,
         ],
     )
-    # An unknown department keeps its message: the outbox shows that there is no mailbox for it.
+    # When nobody knows the department any more, somebody in the office shall hear the message.
     mailbox, language = db.execute(
-        "SELECT coalesce((SELECT mailbox FROM departments WHERE name = :department), ''),"
+        "SELECT coalesce((SELECT mailbox FROM departments WHERE name = :department),"
+        "          (SELECT mailbox FROM departments WHERE mailbox != '' ORDER BY name), ''),"
         " coalesce((SELECT language FROM departments WHERE name = :department),"
         "          (SELECT language FROM office), 'de')",
         {"department": facts.department},

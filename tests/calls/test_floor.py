@@ -50,7 +50,7 @@ def test_alone_with_nobody_present_it_takes_a_message(alone: SimulatedOffice) ->
     caller.waits_until_cut_off()
     assert [alone.desk(agent).times_rung for agent in ("anna", "bert", "clara")] == [0, 0, 0]
     the_supervisor_comes_and_finds(alone, caller, "message")
-    alone.mail_arrives()
+    assert alone.mail_arrives()["To"] == "technik@musterbuero.example"
 
 
 def test_alone_a_message_ended_by_hanging_up_is_kept(alone: SimulatedOffice) -> None:

@@ -205,11 +205,11 @@ def test_a_recording_cut_by_a_crash_of_asterisk_is_taken_as_it_is(db: Database, 
     assert message.seconds == pytest.approx(1.75, abs=0.05)
 
 
-def test_a_department_that_is_gone_keeps_its_message(db: Database, spool: Path) -> None:
+def test_a_message_for_a_department_that_is_gone_goes_to_another_mailbox(db: Database, spool: Path) -> None:
     message = accept_recording(db, spool, record(spool), replace(FACTS, department="gone"))
     assert_one_message(db, spool, message)
     (mail,) = rows(db, "outbox")
-    assert (mail["recipient"], mail["language"]) == ("", "de")
+    assert (mail["recipient"], mail["language"]) == ("sales@office.example", "de")
 
 
 @pytest.mark.parametrize("name", ["\udcff\udc80", "a\0b", "x'); DROP TABLE messages; --", "😀" * 50])
