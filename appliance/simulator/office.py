@@ -33,6 +33,7 @@ from appliance.telephony.sandbox import AsteriskProgram
 
 T = TypeVar("T")
 _BOX_ADDRESS = "127.0.0.1"
+_REGISTERED_AGAIN_SECONDS = 40  # the simulated phones register every 30 s
 _RTP_PORTS = 400
 _PORTS = (10_000, 18_000)  # below those the system hands out by itself
 _RTP_RANGE = (18_000, 32_000)
@@ -172,6 +173,12 @@ class SimulatedOffice:
             except subprocess.TimeoutExpired:
                 self.kill_supervisor()
             self._supervisor = None
+
+    def asterisk_restarts(self) -> None:
+        """Asterisk dies in the middle of whatever it does, and is started again; the phones come back."""
+        self.asterisk.kill()
+        self.asterisk.start()
+        self.wait_for("the phones are registered", self._phones_registered, _REGISTERED_AGAIN_SECONDS)
 
     # --- people
 

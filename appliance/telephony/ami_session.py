@@ -26,6 +26,7 @@ from appliance.telephony.ami_protocol import (
 
 NO_HEADERS: ActionHeaders = MappingProxyType({})
 _READ_BYTES = 1 << 16
+_FULLY_BOOTED = "FullyBooted"  # sent after login, at once or when the last module is loaded
 
 
 class ManagerError(Exception):
@@ -116,10 +117,11 @@ class Session(asterisk.manager.Manager):  # type: ignore[misc]
         self.reason = ""
         self._answer_seconds = answer_seconds
         self._deliver = deliver
-        self._reader = MessageReader(wanted_events)
+        self._reader = MessageReader({*wanted_events, _FULLY_BOOTED})
         self._thread = threading.Thread(target=self._read, name="ami-reader", daemon=True)
         self._socket: socket.socket | None = None
         self._greeted = threading.Event()
+        self._booted = threading.Event()
         self._writing = threading.Lock()
         self._state = threading.Lock()
         self._awaited: dict[str, _Answer] = {}
@@ -154,6 +156,17 @@ class Session(asterisk.manager.Manager):  # type: ignore[misc]
             else:
                 return sock
         raise error
+
+    def wait_booted(self) -> None:
+        """Wait until Asterisk has started, however long that takes. Raises ManagerLost.
+
+        Actions sent while its modules are still loading can block it for good. The user needs
+        the read class "system".
+        """
+        while not self._booted.wait(self._answer_seconds):
+            self.ping()
+        if self.lost.is_set():
+            raise ManagerLost(self.reason)
 
     def release(self) -> None:
         """Deliver the events that came before now, and from now on each as it comes."""
@@ -249,6 +262,8 @@ class Session(asterisk.manager.Manager):  # type: ignore[misc]
         answer = self._awaited.get(action_id)
         if answer is not None:
             answer.take(headers)
+        elif headers.get("Event") == _FULLY_BOOTED:
+            self._booted.set()
         elif "Event" in headers and not action_id.startswith(self._identity):
             event = Event(headers["Event"], headers)
             with self._state:
@@ -267,3 +282,4 @@ class Session(asterisk.manager.Manager):  # type: ignore[misc]
             for answer in self._awaited.values():
                 answer.wake.set()
         self._greeted.set()
+        self._booted.set()

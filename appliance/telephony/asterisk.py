@@ -58,6 +58,9 @@ def write_configuration(etc: Path, files: Mapping[str, str]) -> list[str]:
     return changed
 
 
+_CONSOLE_SECONDS = 15
+
+
 def _end_with_parent() -> None:
     """A simulated box must not outlive the program that started it, however that one ends."""
     pr_set_pdeathsig = 1
@@ -111,14 +114,17 @@ class AsteriskInstance:
 
     def ask(self, command: str) -> str:
         """Run a console command and return what it prints ('' when nobody answers)."""
-        answer = subprocess.run(
-            [*self.program.command, "-C", str(self.configuration), "-rx", command],
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=15,
-            check=False,
-        )
+        try:
+            answer = subprocess.run(
+                [*self.program.command, "-C", str(self.configuration), "-rx", command],
+                capture_output=True,
+                text=True,
+                errors="replace",
+                timeout=_CONSOLE_SECONDS,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            return ""
         return answer.stdout
 
     def stop(self) -> None:

@@ -199,6 +199,7 @@ class ManagerLink:
         try:
             session.connect(*self._address)
             session.login(*self._login)
+            session.wait_booted()
             self._complaint = ""
             log.info("%s: connected to %s", self.name, session.title)
             self._connected.set()

@@ -190,6 +190,22 @@ def test_killed_after_the_message_was_kept_it_is_not_asked_for_again(office: Sim
     assert office.db.execute("SELECT count(*) FROM messages").fetchone() == (1,)
 
 
+def test_asterisk_killed_in_a_call_leaves_a_clean_ledger(office: SimulatedOffice) -> None:
+    office.sets("anna", "available")
+    first, second, third = (office.caller(f"+49170{n}") for n in (1111111, 2222222, 3333333))
+    first.dials("0931 555-10")
+    office.desk("anna").answers()
+    second.dials("0931 555-10")
+    second.hears("all-busy")
+    office.asterisk_restarts()
+    assert office.outcome(office.call_of(first)) == "talked"
+    assert office.outcome(office.call_of(second)) == "hung up"
+    third.dials("0931 555-10")
+    office.desk("anna").answers()
+    third.hangs_up()
+    assert office.outcome(office.call_of(third)) == "talked"
+
+
 def test_a_second_supervisor_is_refused(office: SimulatedOffice) -> None:
     with pytest.raises(AlreadyRunning), Alive(office.settings.state):
         pass

@@ -123,6 +123,19 @@ def test_presence_survives_a_restart_of_the_supervisor(office: SimulatedOffice) 
     caller.hangs_up()
 
 
+def test_presence_survives_a_restart_of_asterisk(office: SimulatedOffice) -> None:
+    office.sets("anna", "available")
+    office.asterisk.kill()
+    office.lamp_is("agent:anna", "amber blinking")
+    office.asterisk_restarts()
+    office.lamp_is("agent:anna", "green", 40)
+    office.wait_for(
+        "Asterisk shows Anna available again",
+        lambda: "anna" in (states := office.asterisk.ask("devstate list")) and "NOT_INUSE" in states,
+        5,
+    )
+
+
 def test_an_agent_in_a_call_is_not_rung(office: SimulatedOffice) -> None:
     office.sets("anna", "available")
     first, second = office.caller("+491701111111"), office.caller("+491702222222")

@@ -17,6 +17,9 @@ def message(*lines: str) -> bytes:
     return "".join(f"{line}\r\n" for line in (*lines, "")).encode()
 
 
+FULLY_BOOTED = message("Event: FullyBooted", "Privilege: system,all", "Status: Fully Booted")
+
+
 class Action(dict[str, str]):
     """One action as it arrived; of a repeated header all values are in `lines`."""
 
@@ -71,7 +74,13 @@ class Peer:
         return line[:-2].decode()
 
     def let_in(self) -> Action:
-        """Greet and accept the login."""
+        """Greet, accept the login, be started."""
+        login = self.let_in_while_starting()
+        self.send(FULLY_BOOTED)
+        return login
+
+    def let_in_while_starting(self) -> Action:
+        """Greet and accept the login, as Asterisk does while its modules are still loading."""
         self.send(GREETING)
         login = self.read()
         self.send(login.answer("Message: Authentication accepted"))

@@ -22,7 +22,7 @@ from appliance.telephony.manager import (
     ManagerLost,
     ManagerTimeout,
 )
-from tests.unit.fake_ami import GREETING, Action, FakeAmi, Peer, message
+from tests.unit.fake_ami import FULLY_BOOTED, GREETING, Action, FakeAmi, Peer, message
 
 QUICK = LinkTiming(
     answer_seconds=5.0, ping_seconds=60.0, first_pause_seconds=0.01, longest_pause_seconds=0.05
@@ -115,6 +115,43 @@ def test_it_logs_in_with_user_and_secret() -> None:
         assert link.connected
     assert (logins[0]["Action"], logins[0]["Username"], logins[0]["Secret"]) == ("Login", "hotline", "secret")
     assert not link.connected
+
+
+def test_nothing_is_asked_of_an_asterisk_that_is_still_starting() -> None:
+    started = threading.Event()
+    asked_too_early: list[str] = []
+
+    def behave(peer: Peer) -> None:
+        peer.let_in_while_starting()
+        ping = peer.read()
+        assert ping["Action"] == "Ping"
+        peer.send(ping.answer())
+        asked_too_early.extend(["connected"] * link.connected)
+        with pytest.raises(ManagerLost):
+            link.send("CoreStatus")
+        started.set()
+        peer.send(FULLY_BOOTED)
+        peer.serve()
+
+    with FakeAmi(behave) as server:
+        link = ManagerLink(server.host, server.port, "hotline", "secret", name="test", timing=IMPATIENT)
+        link.start()
+        try:
+            assert link.wait_connected(10)
+            assert started.is_set()
+            assert link.send("CoreStatus")["Response"] == "Success"
+        finally:
+            link.stop()
+    assert asked_too_early == []
+
+
+def test_it_is_lost_when_asterisk_goes_while_starting() -> None:
+    def behave(peer: Peer) -> None:
+        peer.let_in_while_starting()
+
+    with FakeAmi(behave, serving()) as server, linked(server) as link:
+        assert link.wait_connected(10)
+        assert server.connections == 2
 
 
 def test_an_action_gets_its_answer() -> None:
@@ -281,7 +318,7 @@ def test_events_arrive_in_order_on_one_thread_between_connected_and_lost() -> No
     def behave(peer: Peer) -> None:
         peer.send(GREETING + e("before the login is answered"))
         login = peer.read()
-        peer.send(login.answer() + b"".join(map(e, range(500))))
+        peer.send(login.answer() + FULLY_BOOTED + b"".join(map(e, range(500))))
 
     diary = Diary()
     with FakeAmi(behave, serving()) as server, linked(server, diary):
