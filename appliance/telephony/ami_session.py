@@ -121,7 +121,8 @@ class Session(asterisk.manager.Manager):  # type: ignore[misc]
         self._thread = threading.Thread(target=self._read, name="ami-reader", daemon=True)
         self._socket: socket.socket | None = None
         self._greeted = threading.Event()
-        self._booted = threading.Event()
+        self._booted = False
+        self._boot_known = threading.Event()
         self._writing = threading.Lock()
         self._state = threading.Lock()
         self._awaited: dict[str, _Answer] = {}
@@ -163,9 +164,10 @@ class Session(asterisk.manager.Manager):  # type: ignore[misc]
         Actions sent while its modules are still loading can block it for good. The user needs
         the read class "system".
         """
-        while not self._booted.wait(self._answer_seconds):
+        while not self._boot_known.wait(self._answer_seconds):
             self.ping()
-        if self.lost.is_set():
+        # Once told it counts, even if the connection is lost by now: so it does for every answer.
+        if not self._booted:
             raise ManagerLost(self.reason)
 
     def release(self) -> None:
@@ -263,7 +265,8 @@ class Session(asterisk.manager.Manager):  # type: ignore[misc]
         if answer is not None:
             answer.take(headers)
         elif headers.get("Event") == _FULLY_BOOTED:
-            self._booted.set()
+            self._booted = True
+            self._boot_known.set()
         elif "Event" in headers and not action_id.startswith(self._identity):
             event = Event(headers["Event"], headers)
             with self._state:
@@ -282,4 +285,4 @@ class Session(asterisk.manager.Manager):  # type: ignore[misc]
             for answer in self._awaited.values():
                 answer.wake.set()
         self._greeted.set()
-        self._booted.set()
+        self._boot_known.set()

@@ -54,6 +54,17 @@ def test_lost_and_late_packets_and_noise_do_not_matter() -> None:
     assert found.likeness > 0.85
 
 
+def test_a_starved_machine_that_plays_ever_later_does_not_matter() -> None:
+    """Gaps of 20 to 80 ms, as a busy machine makes them, until the end lies 0.3 s off its place."""
+    sound = prompt("leave-message")
+    played = []
+    for part, gap_ms in zip(np.array_split(sound, 8), (20, 40, 10, 60, 20, 20, 80, 50), strict=True):
+        played += [part, silence(gap_ms / 1000)]
+    found = hearing.find(sound, np.concatenate([silence(1), *played, silence(1)]))
+    assert found is not None
+    assert found.start_seconds == pytest.approx(1.0, abs=0.07)
+
+
 def test_half_a_prompt_is_not_the_prompt() -> None:
     sound = prompt("leave-message")
     heard = np.concatenate([silence(1), sound[: len(sound) // 2], silence(5)])
