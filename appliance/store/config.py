@@ -8,6 +8,7 @@ from sqlite_utils import Database
 
 from appliance.hotline.hours import Span, clock_text, read_clock
 from appliance.hotline.numbers import dialled_table
+from appliance.hotline.tickets import TicketRule
 from appliance.store import times
 from appliance.store.config_errors import ConfigError, Problem
 from appliance.store.config_reader import read_config
@@ -35,6 +36,8 @@ _TABLES = (
     *("presence", "speaks", "serves", "agents", "phones", "dialled_forms", "numbers"),
     *("schedule", "opening_hours", "departments", "mail_server", "office"),
 )
+
+_DEPARTMENT_FLAGS = ("always_open", "offers_wait", "offers_callback", "offers_message", "announce_position")
 
 
 def import_config(db: Database, config: Config) -> None:
@@ -64,7 +67,7 @@ def export_config(db: Database) -> Config:
             raise ConfigError([Problem("nothing set up", 0, "")])
         del office["id"], mail["id"]
         return Config(
-            Office(**office),
+            _office(office),
             MailServer(**mail),
             tuple(_department(db, row) for row in list(db.query("SELECT * FROM departments ORDER BY rowid"))),
             tuple(Phone(**row) for row in db.query("SELECT * FROM phones ORDER BY rowid")),
@@ -87,6 +90,8 @@ def _rows(config: Config) -> dict[str, list[dict[str, Any]]]:
                 "area_code": office.area_code,
                 "time_zone": office.time_zone,
                 "retention_days": office.retention_days,
+                "callback_countries": " ".join(office.callback_countries),
+                "callback_confirmation": int(office.callback_confirmation),
             }
         ],
         "mail_server": [
@@ -111,6 +116,18 @@ def _rows(config: Config) -> dict[str, list[dict[str, Any]]]:
                 "ring_seconds": department.ring_seconds,
                 "wrap_up_seconds": department.wrap_up_seconds,
                 "message_seconds": department.message_seconds,
+                "offers_wait": int(department.offers_wait),
+                "offers_callback": int(department.offers_callback),
+                "offers_message": int(department.offers_message),
+                "announce_position": int(department.announce_position),
+                "extra_prompts": " ".join(department.extra_prompts),
+                "promise_minutes": department.promise_minutes,
+                "language_wait_seconds": department.language_wait_seconds,
+                "ticket_from": department.ticket_from,
+                "ticket_shortest": department.ticket_rule.shortest,
+                "ticket_longest": department.ticket_rule.longest,
+                "ticket_prefixes": " ".join(department.ticket_rule.prefixes),
+                "callback_attempts": department.callback_attempts,
             }
             for department in departments
         ],
@@ -142,11 +159,26 @@ def _rows(config: Config) -> dict[str, list[dict[str, Any]]]:
     }
 
 
+def _office(row: dict[str, Any]) -> Office:
+    return Office(
+        **row
+        | {
+            "callback_countries": tuple(row["callback_countries"].split()),
+            "callback_confirmation": bool(row["callback_confirmation"]),
+        }
+    )
+
+
 def _department(db: Database, row: dict[str, Any]) -> Department:
     name = row["name"]
+    shortest, longest = row.pop("ticket_shortest"), row.pop("ticket_longest")
+    ticket_rule = TicketRule(shortest, longest, tuple(row.pop("ticket_prefixes").split()))
     spans = db.query("SELECT weekday, opens, closes FROM opening_hours WHERE department = ?", [name])
     return Department(
-        **row | {"always_open": bool(row["always_open"])},
+        **row
+        | {flag: bool(row[flag]) for flag in _DEPARTMENT_FLAGS}
+        | {"extra_prompts": tuple(row["extra_prompts"].split())},
+        ticket_rule=ticket_rule,
         numbers=_column(db, "SELECT number FROM numbers WHERE department = ? ORDER BY rowid", name),
         spans=tuple(
             sorted(

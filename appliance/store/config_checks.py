@@ -18,6 +18,7 @@ RESERVED = frozenset(
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,30}")
 _SECRET = re.compile(r"[A-Za-z0-9._-]{8,64}")
 _EXTENSION = re.compile(r"[0-9]{2,6}")
+_DIGITS = re.compile(r"[0-9]+")
 _AREA_CODE = re.compile(r"[0-9]{0,7}")
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9_-]*[A-Za-z0-9])?"
 _HOST = re.compile(rf"{_LABEL}(?:\.{_LABEL})*|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*")
@@ -81,6 +82,11 @@ def mail_address(text: str) -> str | None:
 def extension(text: str) -> str | None:
     """A short internal number."""
     return None if _EXTENSION.fullmatch(text) else "extension"
+
+
+def ticket_prefix(text: str) -> str | None:
+    """What a ticket number begins with."""
+    return None if _DIGITS.fullmatch(text) else "ticket prefix"
 
 
 def secret(text: str) -> str | None:

@@ -43,6 +43,10 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "Hier gehört eine ganze Zahl ohne Anführungszeichen hin.",
         "This must be a whole number without quotes.",
     ),
+    "not yes or no": (
+        "Hier gehört true (ja) oder false (nein) ohne Anführungszeichen hin.",
+        "This must be true (yes) or false (no) without quotes.",
+    ),
     "not texts": (
         'Hier gehört eine Liste von Texten hin, etwa ["a", "b"].',
         'This must be a list of texts, such as ["a", "b"].',
@@ -118,6 +122,22 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
     "secret": (
         "Das Kennwort eines Telefons hat 8 bis 64 Zeichen, nur A-Z, a-z, 0-9, Punkt, _ und -.",
         "A phone's secret has 8 to 64 characters, only A-Z, a-z, 0-9, full stop, _ and -.",
+    ),
+    "only waiting": (
+        'Nur warten lassen geht nicht: "callback" oder "message" muss dabei sein.',
+        'Letting people only wait is not possible: "callback" or "message" must be among them.',
+    ),
+    "ticket digits": (
+        '{value} ist keine Zahl von Ziffern; gemeint ist etwa "6" oder "5-8", von 1 bis 20.',
+        '{value} is not a number of digits; write "6" or "5-8", from 1 to 20.',
+    ),
+    "ticket prefix": (
+        "{value} kann kein Anfang einer Ticketnummer sein: nur Ziffern.",
+        "{value} cannot be the beginning of a ticket number: digits only.",
+    ),
+    "ticket prefix too long": (
+        "{value} ist länger als eine ganze Ticketnummer; die hat höchstens {limit} Ziffern.",
+        "{value} is longer than a whole ticket number, which has at most {limit} digits.",
     ),
     "no such department": (
         "Eine Abteilung {value} gibt es nicht.",

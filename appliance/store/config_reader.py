@@ -13,7 +13,8 @@ from appliance.store.config_errors import ConfigError, Problem, shown, syntax_pr
 from appliance.store.config_hours import read_hours
 from appliance.store.config_lines import Lines
 from appliance.store.config_table import Problems, Table, similar
-from appliance.store.config_values import Agent, Config, Department, MailServer, Office, Phone
+from appliance.store.config_tickets import read_ticket_rule
+from appliance.store.config_values import CHOICES, Agent, Config, Department, MailServer, Office, Phone
 
 LANGUAGES = ("de", "en")
 SECURITIES = ("tls", "starttls", "none")
@@ -95,29 +96,23 @@ def _office(table: Table) -> Office:
     office = Office(
         name=table.text("name", check=checks.title),
         language=table.choice("language", LANGUAGES, "de"),
-        country=_country(table),
+        country=table.text("country", "DE", checks.country, _similar_country),
         area_code=table.text("area_code", "", checks.area_code),
-        time_zone=_time_zone(table),
+        time_zone=table.text("time_zone", "Europe/Berlin", checks.time_zone, _similar_time_zone),
         retention_days=table.whole("retention_days", 90, 1, 3650),
+        callback_countries=table.texts("callback_countries", (), checks.country, _similar_country),
+        callback_confirmation=table.flag("callback_confirmation", True),
     )
     table.finish()
     return office
 
 
-def _country(table: Table) -> str:
-    value = table.text("country", "DE")
-    if not is_country(value):
-        suggestion = value.upper() if is_country(value.upper()) else ""
-        table.problem("country", "country", suggestion=suggestion, value=shown(value))
-    return value
+def _similar_country(text: str) -> str:
+    return text.upper() if is_country(text.upper()) else ""
 
 
-def _time_zone(table: Table) -> str:
-    value = table.text("time_zone", "Europe/Berlin")
-    if checks.time_zone(value):
-        suggestion = similar(value, zoneinfo.available_timezones())
-        table.problem("time zone", "time_zone", suggestion=suggestion, value=shown(value))
-    return value
+def _similar_time_zone(text: str) -> str:
+    return similar(text, zoneinfo.available_timezones())
 
 
 def _mail(table: Table) -> MailServer:
@@ -141,6 +136,7 @@ def _departments(tables: Sequence[Table], office: Office) -> tuple[Department, .
         names.claim(name, table, "name")
         title = table.text("title", check=checks.title)
         always_open, spans = read_hours(table)
+        choices = _choices(table)
         departments.append(
             Department(
                 name=name,
@@ -154,10 +150,28 @@ def _departments(tables: Sequence[Table], office: Office) -> tuple[Department, .
                 ring_seconds=table.whole("ring_seconds", 20, 3, 120),
                 wrap_up_seconds=table.whole("wrap_up_seconds", 15, 0, 3600),
                 message_seconds=table.whole("message_seconds", 180, 10, 1800),
+                offers_wait="wait" in choices,
+                offers_callback="callback" in choices,
+                offers_message="message" in choices,
+                announce_position=table.flag("announce_position", True),
+                extra_prompts=table.texts("extra_prompts", (), checks.prompt),
+                promise_minutes=table.whole("promise_minutes", 5, 0, 120),
+                language_wait_seconds=table.whole("language_wait_seconds", 60, 0, 3600),
+                ticket_from=table.whole("ticket_from", 3, 0, 99),
+                ticket_rule=read_ticket_rule(table),
+                callback_attempts=table.whole("callback_attempts", 3, 1, 10),
             )
         )
         table.finish()
     return tuple(departments)
+
+
+def _choices(table: Table) -> tuple[str, ...]:
+    """What a caller may choose while nobody is free."""
+    choices = table.choices("choices", CHOICES, CHOICES)
+    if set(choices) == {"wait"}:
+        table.problem("only waiting", "choices")
+    return choices
 
 
 def _numbers(table: Table, office: Office, taken: _Once) -> tuple[str, ...]:

@@ -11,6 +11,11 @@ from appliance.store.config_lines import Lines, Path
 
 _TEXT_LENGTH = 200
 Check = Callable[[str], str | None]
+Suggest = Callable[[str], str]
+
+
+def _no_suggestion(_value: str) -> str:
+    return ""
 
 
 class Problems:
@@ -43,14 +48,21 @@ class Table:
         self.path = path
         self.field = field
 
-    def text(self, key: str, default: str | None = None, check: Check | None = None) -> str:
-        """A printable text. `check` returns the code of what is wrong with it, or None."""
+    def text(
+        self,
+        key: str,
+        default: str | None = None,
+        check: Check | None = None,
+        suggest: Suggest = _no_suggestion,
+    ) -> str:
+        """A printable text. `check` returns the code of what is wrong with it, or None;
+        `suggest` then returns what was probably meant, or an empty text."""
         value = self._take(key, default)
         if not isinstance(value, str):
             self._refuse(value, "not text", key)
             return ""
         if key in self._values:
-            self._check_text(value, check, key)
+            self._check_text(value, check, suggest, key)
         return value
 
     def whole(self, key: str, default: int | None, least: int, most: int) -> int:
@@ -64,6 +76,14 @@ class Table:
             self.problem("range", key, value=shown(value), limit=limit)
         return value
 
+    def flag(self, key: str, default: bool) -> bool:
+        """Yes or no: true or false."""
+        value = self._take(key, default)
+        if not isinstance(value, bool):
+            self._refuse(value, "not yes or no", key)
+            return default
+        return value
+
     def choice(self, key: str, options: Sequence[str], default: str | None = None) -> str:
         """One of a few words."""
         value = self.text(key, default)
@@ -71,8 +91,17 @@ class Table:
             self._check_choice(value, options, key)
         return value
 
-    def texts(self, key: str, default: Sequence[str] | None = None) -> tuple[str, ...]:
-        """A list of printable texts without repetition; an empty list is allowed."""
+    def texts(
+        self,
+        key: str,
+        default: Sequence[str] | None = None,
+        check: Check | None = None,
+        suggest: Suggest = _no_suggestion,
+    ) -> tuple[str, ...]:
+        """A list of printable texts without repetition; an empty list is allowed.
+
+        `check` and `suggest` judge each of them, as in `text`.
+        """
         value = self._take(key, default)
         if not isinstance(value, list | tuple) or not all(isinstance(entry, str) for entry in value):
             self._refuse(value, "not texts", key)
@@ -82,7 +111,7 @@ class Table:
                 first = str(self.line(key, value.index(entry)))
                 self.problem("twice", key, index, value=shown(entry), other=first)
             elif key in self._values:
-                self._check_text(entry, None, key, index)
+                self._check_text(entry, check, suggest, key, index)
         return tuple(value)
 
     def choices(self, key: str, options: Sequence[str], default: Sequence[str]) -> tuple[str, ...]:
@@ -135,7 +164,7 @@ class Table:
             close, limit = similar(value, options), ", ".join(options)
             self.problem("choice", *keys, suggestion=close, value=shown(value), limit=limit)
 
-    def _check_text(self, value: str, check: Check | None, *keys: str | int) -> None:
+    def _check_text(self, value: str, check: Check | None, suggest: Suggest, *keys: str | int) -> None:
         code: str | None = None
         if not value.isprintable():
             code = "not printable"
@@ -144,7 +173,8 @@ class Table:
         elif check is not None:
             code = check(value)
         if code is not None:
-            self.problem(code, *keys, value=shown(value), limit=str(_TEXT_LENGTH))
+            close = suggest(value)
+            self.problem(code, *keys, suggestion=close, value=shown(value), limit=str(_TEXT_LENGTH))
 
 
 def similar(word: str, words: Iterable[str]) -> str:

@@ -5,11 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from appliance.hotline.hours import Span
+from appliance.hotline.tickets import TicketRule
+
+CHOICES = ("wait", "callback", "message")
 
 
 @dataclass(frozen=True, slots=True)
 class Office:
-    """The office; `area_code` as people write it ("0931"), empty where there are none."""
+    """The office; `area_code` as people write it ("0931"), empty where there are none.
+
+    Callbacks go to its own country and to `callback_countries`; with `callback_confirmation` the
+    customer is connected only after pressing 1.
+    """
 
     name: str
     language: str
@@ -17,6 +24,8 @@ class Office:
     area_code: str
     time_zone: str
     retention_days: int
+    callback_countries: tuple[str, ...]
+    callback_confirmation: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +42,11 @@ class MailServer:
 
 @dataclass(frozen=True, slots=True)
 class Department:
-    """A department with its numbers (E.164) and hours (`spans` is empty when it is always open)."""
+    """A department with its numbers (E.164) and hours (`spans` is empty when it is always open).
+
+    What it offers while nobody is free always includes a callback or a message. No promise is made with
+    `promise_minutes` 0; nobody is asked for a ticket number with `ticket_from` 0.
+    """
 
     name: str
     title: str
@@ -46,6 +59,16 @@ class Department:
     ring_seconds: int
     wrap_up_seconds: int
     message_seconds: int
+    offers_wait: bool
+    offers_callback: bool
+    offers_message: bool
+    announce_position: bool
+    extra_prompts: tuple[str, ...]
+    promise_minutes: int
+    language_wait_seconds: int
+    ticket_from: int
+    ticket_rule: TicketRule
+    callback_attempts: int
 
 
 @dataclass(frozen=True, slots=True)

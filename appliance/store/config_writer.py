@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping
 
 from appliance.hotline.numbers import readable, to_e164
 from appliance.store.config_hours import ALWAYS, write_hours
-from appliance.store.config_values import Config, Department, Office
+from appliance.store.config_tickets import write_ticket_digits
+from appliance.store.config_values import CHOICES, Config, Department, Office
 
 # The comment above each kind of section: (German, English).
 _COMMENTS: Mapping[str, tuple[str, str]] = {
@@ -47,6 +48,8 @@ def write_config(config: Config) -> str:
             area_code=_text(office.area_code),
             time_zone=_text(office.time_zone),
             retention_days=str(office.retention_days),
+            callback_countries=_texts(office.callback_countries),
+            callback_confirmation=_flag(office.callback_confirmation),
         ),
         f"\n# {_COMMENTS['mail'][which]}\n[mail]\n",
         _settings(
@@ -82,6 +85,7 @@ def write_config(config: Config) -> str:
 
 
 def _department(department: Department, office: Office) -> str:
+    offered = (department.offers_wait, department.offers_callback, department.offers_message)
     return _settings(
         name=_text(department.name),
         title=_text(department.title),
@@ -93,6 +97,15 @@ def _department(department: Department, office: Office) -> str:
         ring_seconds=str(department.ring_seconds),
         wrap_up_seconds=str(department.wrap_up_seconds),
         message_seconds=str(department.message_seconds),
+        choices=_texts(choice for choice, offers in zip(CHOICES, offered, strict=True) if offers),
+        announce_position=_flag(department.announce_position),
+        extra_prompts=_texts(department.extra_prompts),
+        promise_minutes=str(department.promise_minutes),
+        language_wait_seconds=str(department.language_wait_seconds),
+        ticket_from=str(department.ticket_from),
+        ticket_digits=_text(write_ticket_digits(department.ticket_rule)),
+        ticket_prefixes=_texts(department.ticket_rule.prefixes),
+        callback_attempts=str(department.callback_attempts),
     )
 
 
@@ -104,6 +117,10 @@ def _written(number: str, office: Office) -> str:
 
 def _settings(**values: str) -> str:
     return "".join(f"{key} = {value}\n" for key, value in values.items())
+
+
+def _flag(value: bool) -> str:
+    return "true" if value else "false"
 
 
 def _text(value: str) -> str:

@@ -1,6 +1,7 @@
 """The schema, as dated steps. A step that has been released is never edited.
 
-Times are UTC text (see `times`), telephone numbers E.164, flags 0 or 1.
+Times are UTC text (see `times`), telephone numbers E.164, flags 0 or 1, lists of words one text with
+blanks between them. A default is that of the config file.
 The views at the end are what Asterisk reads by itself (realtime) while Python is away.
 """
 
@@ -39,7 +40,9 @@ CREATE TABLE office (
   country TEXT NOT NULL,
   area_code TEXT NOT NULL,
   time_zone TEXT NOT NULL,
-  retention_days INTEGER NOT NULL CHECK (retention_days > 0)
+  retention_days INTEGER NOT NULL CHECK (retention_days > 0),
+  callback_countries TEXT NOT NULL DEFAULT '',
+  callback_confirmation INTEGER NOT NULL DEFAULT 1 CHECK (callback_confirmation IN (0, 1))
 ) STRICT;
 CREATE TABLE mail_server (
   id INTEGER PRIMARY KEY CHECK (id = 1),
@@ -59,7 +62,21 @@ CREATE TABLE departments (
   always_open INTEGER NOT NULL CHECK (always_open IN (0, 1)),
   ring_seconds INTEGER NOT NULL CHECK (ring_seconds BETWEEN 3 AND 120),
   wrap_up_seconds INTEGER NOT NULL CHECK (wrap_up_seconds BETWEEN 0 AND 3600),
-  message_seconds INTEGER NOT NULL CHECK (message_seconds BETWEEN 10 AND 1800)
+  message_seconds INTEGER NOT NULL CHECK (message_seconds BETWEEN 10 AND 1800),
+  offers_wait INTEGER NOT NULL DEFAULT 1 CHECK (offers_wait IN (0, 1)),
+  offers_callback INTEGER NOT NULL DEFAULT 1 CHECK (offers_callback IN (0, 1)),
+  offers_message INTEGER NOT NULL DEFAULT 1 CHECK (offers_message IN (0, 1)),
+  announce_position INTEGER NOT NULL DEFAULT 1 CHECK (announce_position IN (0, 1)),
+  extra_prompts TEXT NOT NULL DEFAULT '',
+  promise_minutes INTEGER NOT NULL DEFAULT 5 CHECK (promise_minutes BETWEEN 0 AND 120),
+  language_wait_seconds INTEGER NOT NULL DEFAULT 60 CHECK (language_wait_seconds BETWEEN 0 AND 3600),
+  ticket_from INTEGER NOT NULL DEFAULT 3 CHECK (ticket_from BETWEEN 0 AND 99),
+  ticket_shortest INTEGER NOT NULL DEFAULT 3,
+  ticket_longest INTEGER NOT NULL DEFAULT 12,
+  ticket_prefixes TEXT NOT NULL DEFAULT '',
+  callback_attempts INTEGER NOT NULL DEFAULT 3 CHECK (callback_attempts BETWEEN 1 AND 10),
+  CHECK (offers_callback OR offers_message),
+  CHECK (1 <= ticket_shortest AND ticket_shortest <= ticket_longest AND ticket_longest <= 20)
 ) STRICT;
 CREATE TABLE opening_hours (
   department TEXT NOT NULL REFERENCES departments (name) ON DELETE CASCADE,

@@ -7,6 +7,11 @@ from dataclasses import dataclass
 from sqlite_utils import Database
 
 from appliance.hotline.departments import Department
+from appliance.hotline.tickets import TicketRule
+
+_DEPARTMENT = """
+SELECT d.*, o.state AS opening FROM departments AS d JOIN opening AS o ON o.department = d.name
+WHERE d.name = """
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +26,20 @@ class OfficeFacts:
     retention_days: int = 90
 
 
+@dataclass(frozen=True, slots=True)
+class CallbackRules:
+    """Whom the office may call back: never its `own_numbers` (E.164), abroad only `foreign_allowed`.
+
+    With `confirmation` the customer is connected only after pressing 1: a mailbox never does.
+    """
+
+    country: str
+    area_code: str
+    own_numbers: frozenset[str]
+    foreign_allowed: frozenset[str]
+    confirmation: bool
+
+
 def office_facts(db: Database) -> OfficeFacts:
     """The office row, or the defaults when no configuration was imported yet."""
     row = next(
@@ -29,21 +48,54 @@ def office_facts(db: Database) -> OfficeFacts:
     return OfficeFacts(**row) if row else OfficeFacts()
 
 
+def callback_rules(db: Database) -> CallbackRules:
+    """Whom the office may call back; only its own country when no configuration was imported yet."""
+    facts = office_facts(db)
+    row = next(db.query("SELECT callback_countries, callback_confirmation FROM office"), None)
+    return CallbackRules(
+        country=facts.country,
+        area_code=facts.area_code,
+        own_numbers=frozenset(row["number"] for row in db.query("SELECT number FROM numbers")),
+        foreign_allowed=frozenset(row["callback_countries"].split() if row else ()),
+        confirmation=bool(row["callback_confirmation"]) if row else True,
+    )
+
+
 def department_dialled(db: Database, dialled: str) -> Department | None:
     """Look up what was dialled, exactly as the floor does; None for a number that is not ours."""
-    row = next(
-        db.query(
-            "SELECT f.department AS name, f.title, f.language, f.greeting, f.opening, f.message_seconds, "
-            "d.ring_seconds FROM floor AS f JOIN departments AS d ON d.name = f.department "
-            "WHERE f.dialled = ?",
-            [dialled],
-        ),
-        None,
-    )
+    return _department(db, "(SELECT department FROM floor WHERE dialled = ?)", dialled)
+
+
+def department(db: Database, name: str) -> Department | None:
+    """The department of this name; None when there is none (any more)."""
+    return _department(db, "?", name)
+
+
+def _department(db: Database, which: str, value: str) -> Department | None:
+    row = next(db.query(_DEPARTMENT + which, [value]), None)
     if row is None:
         return None
-    is_open = row.pop("opening") == "open"
-    return Department(is_open=is_open, **row)
+    return Department(
+        name=row["name"],
+        title=row["title"],
+        language=row["language"],
+        greeting=row["greeting"],
+        is_open=row["opening"] == "open",
+        ring_seconds=row["ring_seconds"],
+        message_seconds=row["message_seconds"],
+        offers_wait=bool(row["offers_wait"]),
+        offers_callback=bool(row["offers_callback"]),
+        offers_message=bool(row["offers_message"]),
+        announce_position=bool(row["announce_position"]),
+        extra_prompts=tuple(row["extra_prompts"].split()),
+        promise_seconds=row["promise_minutes"] * 60,
+        language_wait_seconds=row["language_wait_seconds"],
+        ticket_from=row["ticket_from"],
+        ticket_rule=TicketRule(
+            row["ticket_shortest"], row["ticket_longest"], tuple(row["ticket_prefixes"].split())
+        ),
+        callback_attempts=row["callback_attempts"],
+    )
 
 
 def phones(db: Database) -> list[dict[str, str]]:

@@ -8,9 +8,16 @@ from sqlite_utils import Database
 
 from appliance.store.database import open_store
 
-_SEED = """
-INSERT INTO office VALUES (1, 'Musterbüro', 'de', 'DE', '931', 'Europe/Berlin', 90);
-INSERT INTO departments VALUES
+# What a row must say; everything else has a default.
+NEW_OFFICE = "INSERT INTO office (id, name, language, country, area_code, time_zone, retention_days) VALUES"
+NEW_DEPARTMENT = (
+    "INSERT INTO departments (name, title, language, mailbox, greeting, always_open, "
+    "ring_seconds, wrap_up_seconds, message_seconds) VALUES"
+)
+
+_SEED = f"""
+{NEW_OFFICE} (1, 'Musterbüro', 'de', 'DE', '931', 'Europe/Berlin', 90);
+{NEW_DEPARTMENT}
   ('support', 'Technik', 'de', 't@x.example', 'greeting', 1, 20, 5, 60),
   ('office', 'Office', 'en', 'o@x.example', 'greeting', 0, 20, 0, 60);
 INSERT INTO numbers VALUES ('+4993155510', 'support'), ('+4993155520', 'office');

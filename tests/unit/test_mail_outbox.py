@@ -24,6 +24,7 @@ from appliance.mail.spool import MessageFacts, accept_recording
 from appliance.store.database import exclusive, open_store
 from appliance.store.times import from_text, now, to_text
 from tests.unit.fake_smtp import CUT, HANG, FakeSmtp, ReceivedMail, make_certificate
+from tests.unit.seed import NEW_DEPARTMENT, NEW_OFFICE
 
 pytestmark = pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS")
 
@@ -48,12 +49,10 @@ class Office:
         self.db: Database = open_store(self.store_path)
         self.delivered: list[str] = []
         self._outboxes: list[Outbox] = []
-        self.change(
-            "INSERT INTO office VALUES (1, 'Müller & Söhne', 'de', 'DE', '0931', 'Europe/Berlin', 90)"
-        )
+        self.change(f"{NEW_OFFICE} (1, 'Müller & Söhne', 'de', 'DE', '0931', 'Europe/Berlin', 90)")
         for name in ("sales", "service"):
             self.change(
-                "INSERT INTO departments VALUES (?, 'Verkauf', 'de', ?, 'welcome', 0, 20, 10, 180)",
+                f"{NEW_DEPARTMENT} (?, 'Verkauf', 'de', ?, 'welcome', 0, 20, 10, 180)",
                 name,
                 f"{name}@office.example",
             )

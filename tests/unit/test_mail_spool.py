@@ -22,6 +22,7 @@ from appliance.mail.retention import remove_old
 from appliance.mail.spool import Message, MessageFacts, accept_recording, find_message, find_recordings
 from appliance.store.database import exclusive, open_store
 from appliance.store.times import to_text
+from tests.unit.seed import NEW_DEPARTMENT, NEW_OFFICE
 
 CALL = "freizeichen-1764000000.12"
 FACTS = MessageFacts(
@@ -68,10 +69,10 @@ class Faults:
 def make_store(path: Path) -> None:
     db = open_store(path)
     with exclusive(db):
-        db.execute("INSERT INTO office VALUES (1, 'Firma', 'de', 'DE', '0931', 'Europe/Berlin', 90)")
+        db.execute(f"{NEW_OFFICE} (1, 'Firma', 'de', 'DE', '0931', 'Europe/Berlin', 90)")
         for name, language in [("sales", "en"), ("service", "de")]:
             db.execute(
-                "INSERT INTO departments VALUES (?, 'A title', ?, ?, 'welcome', 0, 20, 10, 180)",
+                f"{NEW_DEPARTMENT} (?, 'A title', ?, ?, 'welcome', 0, 20, 10, 180)",
                 [name, language, f"{name}@office.example"],
             )
     db.close()

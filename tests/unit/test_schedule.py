@@ -14,6 +14,7 @@ from appliance.store import times
 from appliance.store.database import data_version, open_store
 from appliance.store.migrations import NOW
 from appliance.store.schedule import department_hours, refresh_schedule
+from tests.unit.seed import NEW_DEPARTMENT, NEW_OFFICE
 
 SATURDAY = datetime(2026, 10, 24, 10, tzinfo=UTC)  # the clock goes back in the night
 
@@ -22,10 +23,10 @@ SATURDAY = datetime(2026, 10, 24, 10, tzinfo=UTC)  # the clock goes back in the 
 def db(tmp_path: Path) -> Database:
     db = open_store(tmp_path / "store.db", durable=False)
     for statement in (
-        "INSERT INTO office VALUES (1, 'Musterbüro', 'de', 'DE', '0931', 'Europe/Berlin', 90)",
-        "INSERT INTO departments VALUES ('always', 'A', 'de', 'a@x.example', 'greeting', 1, 20, 15, 180)",
-        "INSERT INTO departments VALUES ('hours', 'B', 'de', 'b@x.example', 'greeting', 0, 20, 15, 180)",
-        "INSERT INTO departments VALUES ('never', 'C', 'de', 'c@x.example', 'greeting', 0, 20, 15, 180)",
+        f"{NEW_OFFICE} (1, 'Musterbüro', 'de', 'DE', '0931', 'Europe/Berlin', 90)",
+        f"{NEW_DEPARTMENT} ('always', 'A', 'de', 'a@x.example', 'greeting', 1, 20, 15, 180)",
+        f"{NEW_DEPARTMENT} ('hours', 'B', 'de', 'b@x.example', 'greeting', 0, 20, 15, 180)",
+        f"{NEW_DEPARTMENT} ('never', 'C', 'de', 'c@x.example', 'greeting', 0, 20, 15, 180)",
         "INSERT INTO opening_hours VALUES ('hours', 0, '08:00', '12:00'), ('hours', 0, '13:00', '17:00')",
         "INSERT INTO opening_hours VALUES ('hours', 5, '22:00', '02:30'), ('hours', 3, '00:00', '24:00')",
     ):

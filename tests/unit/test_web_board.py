@@ -21,6 +21,7 @@ from werkzeug.test import TestResponse
 from appliance.store import times
 from appliance.store.database import open_store
 from appliance.store.liveness import Alive
+from tests.unit.seed import NEW_DEPARTMENT, NEW_OFFICE
 from webui import create_app, serve
 from webui.live import CONNECTIONS, LiveStreams
 from webui.texts import LANGUAGES, TEXTS
@@ -43,10 +44,10 @@ def db(path: Path) -> Iterator[Database]:
     """A small office whose supervisor has just shown its lamps."""
     db = open_store(path, durable=False)
     with db.conn:
-        db.execute("INSERT INTO office VALUES (1, 'Kanzlei Weiß', 'de', 'DE', '0931', 'Europe/Berlin', 90)")
+        db.execute(f"{NEW_OFFICE} (1, 'Kanzlei Weiß', 'de', 'DE', '0931', 'Europe/Berlin', 90)")
         for name, title in (("front", "Empfang"), ("support", "Technik")):
             db.execute(
-                "INSERT INTO departments VALUES (?, ?, 'de', ?, 'greeting', 0, 20, 10, 120)",
+                f"{NEW_DEPARTMENT} (?, ?, 'de', ?, 'greeting', 0, 20, 10, 120)",
                 [name, title, f"{name}@example.org"],
             )
         db.execute("INSERT INTO numbers VALUES ('+4993155510', 'front'), ('+4993155511', 'support')")
