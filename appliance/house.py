@@ -6,20 +6,22 @@ import logging
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from sqlite_utils import Database
 
 from appliance.bookkeeper import Bookkeeper
+from appliance.hotline.callback_numbers import refusal
 from appliance.hotline.departments import Department
 from appliance.hotline.matching import WaitingCaller
+from appliance.hotline.numbers import clean_caller_name, spoken, to_e164
 from appliance.mail.sound import SoundError
 from appliance.mail.spool import MessageFacts, accept_recording
 from appliance.settings import Settings
-from appliance.store import times
-from appliance.store.database import open_store
-from appliance.store.office import department_dialled
+from appliance.store import callbacks, ledger, times
+from appliance.store.database import exclusive, open_store
+from appliance.store.office import callback_rules, department_dialled
 from appliance.switchboard import Switchboard, SwitchboardPlace
 from appliance.telephony.dialog import take_call
 from appliance.telephony.fastagi import CallerLeg
@@ -60,6 +62,7 @@ class HouseOfOneCall:
         self._leg = leg
         self._db = db
         self._call = leg.argument(1)
+        self._arrived: datetime | None = None
         self.prompts = house.settings.prompts
 
     def department(self, dialled: str) -> Department | None:
@@ -68,10 +71,72 @@ class HouseOfOneCall:
 
     @contextmanager
     def place_in_line(self, department: Department) -> Iterator[SwitchboardPlace]:
-        """Stand in line until the context ends."""
-        caller = WaitingCaller(self._call, department.name, department.language, times.now())
+        """Stand in line until the context ends; in the old place, for somebody we owe a callback."""
+        number = self.caller_number()
+        kept = callbacks.place_kept(self._db, number, department.name) if number else None
+        self._arrived = kept or times.now()
+        if kept:
+            self.note("calls again", number)
+        caller = WaitingCaller(
+            self._call,
+            department.name,
+            department.language,
+            self._arrived,
+            times.now() + timedelta(seconds=department.language_wait_seconds),
+        )
         with self._house.switchboard.place_in_line(caller, self._leg.channel) as place:
             yield place
+
+    def waited_seconds(self) -> float:
+        """How long this person has been waiting for an agent, an earlier call counted."""
+        return (times.now() - self._arrived).total_seconds() if self._arrived else 0.0
+
+    def caller_number(self) -> str:
+        """The caller's number in E.164, '' when it was not sent."""
+        return self.read_number(self._leg.caller_id()[0])
+
+    def read_number(self, keyed: str) -> str:
+        """The E.164 form of a keyed-in number, '' for what is no number."""
+        rules = callback_rules(self._db)
+        return to_e164(keyed, rules.country, rules.area_code) or ""
+
+    def spoken_number(self, number: str) -> str:
+        """The digits in which a person here would dial this number."""
+        return spoken(number, callback_rules(self._db).country)
+
+    def refusal(self, number: str) -> str:
+        """Why this number is not called back, as the end of the prompt that says so; '' when it is."""
+        rules = callback_rules(self._db)
+        return refusal(
+            number,
+            country=rules.country,
+            own_numbers=rules.own_numbers,
+            foreign_allowed=rules.foreign_allowed,
+        ) or ""
+
+    def promise_callback(self, number: str) -> None:
+        """Commit that this person is called back at `number` in his place in line."""
+        now = times.now()
+        with exclusive(self._db):
+            self._enter_call()
+            callbacks.request(self._db, self._call, number, arrived=self._arrived or now, now=now)
+
+    def keep_ticket(self, digits: str) -> None:
+        """Commit the ticket or customer number the caller keyed in."""
+        with exclusive(self._db):
+            self._enter_call()
+            ledger.set_ticket(self._db, self._call, digits, times.now())
+
+    def _enter_call(self) -> None:
+        """The bookkeeper enters every call, but may not have come to it yet."""
+        ledger.open_call(
+            self._db,
+            self._call,
+            dialled=self._leg.argument(2),
+            caller=self.caller_number(),
+            caller_name=clean_caller_name(self._leg.caller_id()[1]),
+            started_at=times.now(),
+        )
 
     def note(self, step: str, detail: str = "") -> None:
         """Add a step to the call's story."""

@@ -15,4 +15,9 @@ def terminal_language() -> str:
 
 def say(german: str, english: str) -> str:
     """The one of the two that the person at the terminal reads."""
-    return german if terminal_language() == "de" else english
+    return say_in(terminal_language(), german, english)
+
+
+def say_in(language: str, german: str, english: str) -> str:
+    """The one of the two in this language."""
+    return german if language == "de" else english

@@ -15,20 +15,21 @@ from pathlib import Path
 from sqlite_utils import Database
 
 from appliance.bookkeeper import Bookkeeper
+from appliance.calling_back import CallingBack
 from appliance.hotline.presence import Presence
 from appliance.house import House, keep_message_of_ended_call
 from appliance.mail.outbox import Outbox
 from appliance.mail.retention import remove_old
 from appliance.mail.spool import find_recordings
 from appliance.settings import Settings
-from appliance.store import ledger, people, times
+from appliance.store import callbacks, ledger, people, times
 from appliance.store.database import open_store
 from appliance.store.liveness import Alive
 from appliance.store.office import office_facts
 from appliance.store.schedule import refresh_schedule
 from appliance.switchboard import Switchboard
 from appliance.telephony.box import manager_secret
-from appliance.telephony.dialog import WAKE_KEY
+from appliance.telephony.call import WAKE_KEY
 from appliance.telephony.fastagi import FastAgiServer
 from appliance.telephony.manager import Event, ManagerError, ManagerLink
 
@@ -67,7 +68,12 @@ class Supervisor:
             on_connected=self._ask_phone_states,
             on_lost=self._asterisk_lost,
         )
-        self.switchboard = Switchboard(settings.store, wake=self._wake, mirror=self._mirror)
+        self.calling_back = CallingBack(
+            settings, lambda: self.switchboard, self._orders_link, on_no_call=self._attempt_without_call
+        )
+        self.switchboard = Switchboard(
+            settings.store, wake=self._wake, call_back=self.calling_back.begin, mirror=self._mirror
+        )
         self.bookkeeper = Bookkeeper(
             settings.store,
             settings.call_records,
@@ -75,7 +81,9 @@ class Supervisor:
         )
         self.outbox = Outbox(settings.store, settings.spool, on_change=self._mail_delivered)
         house = House(settings, self.switchboard, self.bookkeeper, on_message=self.outbox.wake)
-        self._server = FastAgiServer(settings.fastagi_port, house.take_call)
+        self._server = FastAgiServer(
+            settings.fastagi_port, {"call": house.take_call, "callback": self.calling_back.take_leg}
+        )
         self._orderly = threading.Thread(target=self._carry_out_orders, name="orders")
         self._stopping = threading.Event()
         # The schedule the floor opens and closes by is also refreshed by whoever changes the hours.
@@ -83,6 +91,7 @@ class Supervisor:
             lambda db: refresh_schedule(db, times.now()): _HOUR,
             self._forget_old: _HOUR,
             lambda _db: self._ask_phone_states(): _LOOK_AGAIN,
+            lambda _db: self.calling_back.look_at_line(): _LOOK_AGAIN,
             lambda _db: self.bookkeeper.take_left_over(self._recorded_calls): _LOOK_AGAIN,
         }
         self._done_at: dict[Callable[[Database], object], float] = {}
@@ -171,7 +180,10 @@ class Supervisor:
             except ManagerError as error:
                 log.info("%s was not carried out: %s", action, error)
 
-    # --- mail, schedule
+    # --- calls, mail, schedule
+
+    def _attempt_without_call(self, attempt: str) -> None:
+        self.bookkeeper.settle_attempt(attempt)
 
     def _message_of_ended_call(self, call: str) -> bool:
         kept = keep_message_of_ended_call(self._settings, call)
@@ -206,6 +218,7 @@ class Supervisor:
         before = times.now() - timedelta(days=office_facts(db).retention_days)
         remove_old(db, self._settings.spool, before)
         ledger.forget(db, before)
+        callbacks.forget(db, before)
         for file in self._settings.recordings.glob("*.unreadable"):
             if file.stat().st_mtime < before.timestamp():
                 file.unlink()

@@ -101,7 +101,7 @@ def place_kept(db: Database, number: str, department: str) -> datetime | None:
     return from_text(row[0]) if row else None
 
 
-def begin_attempt(db: Database, callback: int, now: datetime) -> str | None:
+def begin_attempt(db: Database, callback: int) -> str | None:
     """Commit that an agent is about to be rung for it; the attempt's call number, None when it is too late."""
     attempt = f"{ATTEMPT}{callback}-{secrets.token_hex(6)}"
     changed = db.execute(
@@ -129,7 +129,8 @@ def dial(db: Database, attempt: str, agent: str, now: datetime) -> bool:
 def note_result(db: Database, attempt: str, result: Result) -> None:
     """Commit how dialling the customer ended; who talked is told by Asterisk's records alone."""
     db.execute(
-        "UPDATE callbacks SET result = ? WHERE attempt = ? AND state = 'calling'", [str(result), attempt]
+        "UPDATE callbacks SET result = ? WHERE attempt = ? AND state = 'calling' AND result <> 'talked'",
+        [str(result), attempt],
     )
 
 

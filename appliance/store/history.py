@@ -24,13 +24,13 @@ def department_history(db: Database, department: str, now: datetime) -> History:
         ORDER BY c.started_at DESC LIMIT :calls""",
         values,
     ).fetchall()
-    hung_up, waited_seconds = db.execute(
+    gave_up, waited_seconds = db.execute(
         """
-        SELECT count(*) FILTER (WHERE outcome = 'hung up'), coalesce(sum(julianday(
+        SELECT count(*) FILTER (WHERE outcome IN ('hung up', 'message')), coalesce(sum(julianday(
             CASE WHEN connected_at > waits_since THEN connected_at ELSE ended_at END
           ) - julianday(waits_since)), 0) * 86400
         FROM (SELECT * FROM calls WHERE department = :department AND started_at > :since
                 AND waits_since <> '' AND ended_at <> '' ORDER BY started_at DESC LIMIT :calls)""",
         values,
     ).fetchone()
-    return History(tuple(max(0.0, seconds) for (seconds,) in reversed(handling)), hung_up, waited_seconds)
+    return History(tuple(max(0.0, seconds) for (seconds,) in reversed(handling)), gave_up, waited_seconds)

@@ -103,6 +103,12 @@ def phones(db: Database) -> list[dict[str, str]]:
     return list(db.query("SELECT name, extension, secret FROM phones ORDER BY name"))
 
 
+def number_of(db: Database, department: str) -> str:
+    """The number (E.164) a department is called at, '' when it has none."""
+    row = db.execute("SELECT min(number) FROM numbers WHERE department = ?", [department]).fetchone()
+    return str(row[0] or "")
+
+
 def mailbox_of(db: Database, department: str) -> tuple[str, str]:
     """The mailbox and language of a department.
 

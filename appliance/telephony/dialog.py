@@ -1,24 +1,31 @@
-"""The dialog of one call: from the greeting to a conversation or a message. Reads from top to bottom."""
+"""The dialog of one call: from the greeting to a conversation, a callback or a message.
+
+Reads from top to bottom. What is keyed in is asked for in `asking.py`.
+"""
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
-from pathlib import Path
-from typing import Protocol
+import time
+from dataclasses import dataclass, field
 
+from appliance.hotline.announcement import Said, announcement
 from appliance.hotline.departments import Department
 from appliance.hotline.numbers import clean_caller_name
 from appliance.hotline.ringing import Chance, Ring
+from appliance.telephony.asking import ask_for_callback, ask_for_ticket
+from appliance.telephony.call import WAKE_KEY, Call, House, Place
 from appliance.telephony.fastagi import CallerHungUp, CallerLeg
 
-WAKE_KEY = "D"  # sent to a waiting caller's channel by us; no telephone has it
+_CALLBACK_KEY = "2"
 _MESSAGE_KEY = "3"
 _LOOK_SECONDS = 5.0  # the wake key is a hint; this often we look whether it was lost
-_LOOKS_BEFORE_A_WORD = 6
+_SILENT_SECONDS = 90.0  # with music alone; then a word, so that nobody feels forgotten
+_CHOOSING_SECONDS = 4.0
 _SILENCE_SECONDS = 5  # this much silence ends a message
+_LONGEST_WAIT_SPOKEN = 15  # minutes, to the agent
 
 
-_RING_RESULTS = {
+RING_RESULTS = {
     "ANSWER": Ring.TALKED,
     "NOANSWER": Ring.NO_ANSWER,
     "BUSY": Ring.REFUSED,
@@ -36,63 +43,8 @@ _RING_STEPS = {
 }
 
 
-class Place(Protocol):
-    """A caller's place in line; keeps its age whatever the caller does."""
-
-    def look(self) -> Chance:
-        """Who will take this caller, as of now."""
-
-    def report(self, result: Ring) -> None:
-        """Tell how ringing the agent of the last chance ended."""
-
-
-class House(Protocol):
-    """What one call needs of the house it comes into."""
-
-    def department(self, dialled: str) -> Department | None:
-        """The department a number belongs to, None for a number that is not ours."""
-
-    def place_in_line(self, department: Department) -> AbstractContextManager[Place]:
-        """Stand in line until the context ends."""
-
-    def note(self, step: str, detail: str = "") -> None:
-        """Add a step to the call's story."""
-
-    def keep_message(self) -> float | None:
-        """Make the recording durable; its seconds, or None when nothing was said.
-
-        Raises OSError or sqlite3.Error when it cannot be kept.
-        """
-
-    @property
-    def recording(self) -> Path:
-        """The file a voice message of this call is recorded to."""
-
-    @property
-    def prompts(self) -> Path:
-        """Folder of the prompts in force."""
-
-
-class Call:
-    """A caller's leg together with the house: the words the dialog is written in."""
-
-    def __init__(self, leg: CallerLeg, house: House) -> None:
-        self.leg = leg
-        self.house = house
-        self.step = leg.get("STEP") or "arrived"
-
-    def reaches(self, step: str) -> None:
-        """Mark how far the caller has come: the floor goes on from here should we be lost."""
-        self.step = step
-        self.leg.set("STEP", step)
-
-    def hears(self, prompt: str, keys: str = "") -> str:
-        """Play a prompt in the caller's language; returns the key that interrupted it, or ''."""
-        return self.leg.play(str(self.house.prompts / prompt), keys)
-
-
 def take_call(leg: CallerLeg, house: House) -> None:
-    """Take one call: greet, look whether it is open and who is free, ring, wait, or take a message.
+    """Take one call: greet, look whether it is open and who is free, ring, wait, call back later, or record.
 
     Raises CallerHungUp when the caller goes; what was reached until then is in the story.
     """
@@ -112,21 +64,22 @@ def take_call(leg: CallerLeg, house: House) -> None:
     if not department.is_open:
         house.note("closed told")
         call.hears("closed")
-    elif reach_an_agent(call, department):
-        call.reaches("done")
-        return
-    take_message(call, department)
+        served = is_called_back(call, department, "offer-callback-opening", "callback-promised-opening")
+    else:
+        served = reach_an_agent(call, department)
+    if not served:
+        take_message(call, department)
     call.reaches("done")
 
 
 def reach_an_agent(call: Call, department: Department) -> bool:
     """Ring the agents who are free, one at a time, and wait while all are in a call.
 
-    True when the caller has talked to somebody; False when a message is what is left, because
-    nobody is there or the caller wants to leave one.
+    True when the caller has talked to somebody or will be called back; False when a message is
+    what is left: nobody is there, or it is what the caller wants.
     """
     call.reaches("waiting")
-    told_busy = False
+    wait = Wait(department)
     with call.house.place_in_line(department) as place:
         while True:
             chance = place.look()
@@ -136,35 +89,130 @@ def reach_an_agent(call: Call, department: Department) -> bool:
             elif not chance.somebody_present:
                 call.house.note("nobody present told")
                 call.hears("nobody-present")
-                return False
+                return is_called_back(call, department)
             else:
-                if not told_busy:
-                    call.house.note("all busy told")
-                    key = call.hears("all-busy", _MESSAGE_KEY + WAKE_KEY) or call.hears(
-                        "offer-wait-or-message", _MESSAGE_KEY + WAKE_KEY
-                    )
-                else:
-                    key = call.hears("still-waiting", _MESSAGE_KEY + WAKE_KEY)
-                told_busy = True
-                if (key or wait_with_music(call, place)) == _MESSAGE_KEY:
+                key = speak(call, wait, chance)
+                if not key and not department.offers_wait:
+                    return is_called_back(call, department)
+                key = key or ticket_key(call, wait, chance) or wait_with_music(call, wait, place)
+                if key == _MESSAGE_KEY and department.offers_message:
                     return False
+                if key == _CALLBACK_KEY and department.offers_callback and ask_for_callback(call):
+                    return True
 
 
-def wait_with_music(call: Call, place: Place) -> str:
-    """Music until the message key, a chance, or until it is time for a word."""
+@dataclass(slots=True)
+class Wait:
+    """What a waiting caller has been told and asked so far."""
+
+    department: Department
+    said: Said | None = None
+    told_busy: bool = False
+    asked_ticket: bool = False
+    spoken_at: float = field(default_factory=time.monotonic)
+
+    def keys(self) -> str:
+        """The keys that do something: the choices the department offers, and our own."""
+        return WAKE_KEY + "".join(
+            key
+            for key, offered in (
+                ("1", self.department.offers_wait),
+                (_CALLBACK_KEY, self.department.offers_callback),
+                (_MESSAGE_KEY, self.department.offers_message),
+            )
+            if offered
+        )
+
+    def news(self, chance: Chance) -> tuple[tuple[str, ...], Said] | None:
+        """What is new about place and expected wait, as prompts and what is told with them."""
+        return announcement(
+            self.said,
+            position=chance.position,
+            agents=chance.agents,
+            wait_seconds=chance.wait_seconds,
+            seconds_since_last=time.monotonic() - self.spoken_at,
+            with_position=self.department.announce_position,
+        )
+
+    def is_long_silent(self) -> bool:
+        """Whether it is time for a word even though nothing is new."""
+        return time.monotonic() - self.spoken_at >= _SILENT_SECONDS
+
+
+def speak(call: Call, wait: Wait, chance: Chance) -> str:
+    """Tell a waiting caller what there is to tell, and the choices; returns the key that interrupted."""
+    prompts: list[str] = []
+    if not wait.told_busy:
+        call.house.note("waits")
+        call.house.note("all busy told")
+        prompts.append("all-busy")
+    elif wait.is_long_silent():
+        prompts.append("still-waiting")
+    if news := wait.news(chance):
+        told, wait.said = news
+        prompts += told
+        call.house.note("told", " ".join(told))
+    if not prompts:
+        return ""
+    if not wait.told_busy or "still-waiting" in prompts:
+        prompts += offers(wait.department)
+    wait.told_busy = True
+    try:
+        return call.hears(prompts, wait.keys())
+    finally:
+        wait.spoken_at = time.monotonic()
+
+
+def offers(department: Department) -> list[str]:
+    """The prompts that offer what the department offers while nobody is free."""
+    choices = (
+        ("offer-wait", department.offers_wait),
+        ("offer-callback", department.offers_callback),
+        ("offer-message", department.offers_message),
+    )
+    return [prompt for prompt, offered in choices if offered] + list(department.extra_prompts)
+
+
+def ticket_key(call: Call, wait: Wait, chance: Chance) -> str:
+    """Ask for the ticket number, once, where the line is long enough; returns the choice pressed instead."""
+    department = wait.department
+    if wait.asked_ticket or not 0 < department.ticket_from <= chance.position:
+        return ""
+    wait.asked_ticket = True
+    return ask_for_ticket(call, department.ticket_rule)
+
+
+def wait_with_music(call: Call, wait: Wait, place: Place) -> str:
+    """Music until a key that does something, a chance, or until there is something to say."""
     call.leg.music(True)
     try:
-        for _ in range(_LOOKS_BEFORE_A_WORD):
+        while True:
             key = call.leg.wait_key(_LOOK_SECONDS)
-            if key == _MESSAGE_KEY:
+            if key and key in wait.keys():
                 return key
             chance = place.look()
-            if chance.agent or not chance.somebody_present:
-                break
-        return ""
+            if chance.agent or not chance.somebody_present or wait.news(chance) or wait.is_long_silent():
+                return ""
     finally:
         if not call.leg.hung_up:
             call.leg.music(False)
+
+
+def is_called_back(
+    call: Call, department: Department, offer: str = "offer-callback", promise: str = "callback-promised"
+) -> bool:
+    """Offer what is left where waiting is not: a callback or a message. True when nothing more is to do."""
+    if not department.offers_callback:
+        return False
+    keys = _CALLBACK_KEY + (_MESSAGE_KEY if department.offers_message else "")
+    prompts = [offer, *(["offer-message"] if department.offers_message else []), *department.extra_prompts]
+    key = call.hears(prompts, keys) or call.leg.wait_key(_CHOOSING_SECONDS)
+    if key == _CALLBACK_KEY and ask_for_callback(call, promise, waiting=False):
+        return True
+    if department.offers_message:
+        return False
+    call.hears("goodbye")
+    return True
 
 
 def ring(call: Call, department: Department, place: Place, chance: Chance) -> Ring:
@@ -172,25 +220,43 @@ def ring(call: Call, department: Department, place: Place, chance: Chance) -> Ri
 
     Returns when it was not answered or when the conversation is over.
     """
-    _, name = call.leg.caller_id()
-    call.leg.set(
-        "CALLERID(name)", clean_caller_name(f"{department.title}: {name}" if name else department.title)
-    )
+    waited_minutes = round(call.house.waited_seconds() / 60)
+    broken = 0 < department.promise_seconds < call.house.waited_seconds()
+    if broken:
+        call.house.note("waited longer than promised", str(waited_minutes))
+    call.leg.set("CALLERID(name)", shown_to_agent(call, department, waited_minutes if broken else 0))
     call.house.note("agent rings", chance.agent)
     call.reaches("ringing")
     try:
+        if not chance.speaks_language:
+            call.hears("other-language")
         call.leg.run(
             "Dial",
             f"PJSIP/{chance.phone}",
             str(department.ring_seconds),
-            f"gm(connecting-{department.language})",
+            f"gm(connecting-{department.language})" + (spoken_to_agent(call, waited_minutes) if broken else ""),
         )
     finally:  # also when the caller hung up: the agent is free again or in wrap-up
-        result = _RING_RESULTS.get(call.leg.get("DIALSTATUS"), Ring.UNREACHABLE)
+        result = RING_RESULTS.get(call.leg.get("DIALSTATUS"), Ring.UNREACHABLE)
         place.report(result)
     call.house.note(_RING_STEPS[result], chance.agent)
     call.reaches("talked" if result is Ring.TALKED else "waiting")
     return result
+
+
+def shown_to_agent(call: Call, department: Department, waited_minutes: int) -> str:
+    """What the agent's phone shows: department, ticket, a wait longer than promised, the caller's name."""
+    _, name = call.leg.caller_id()
+    facts = [department.title, call.ticket, f"{waited_minutes} min" if waited_minutes else ""]
+    about = " ".join(fact for fact in facts if fact)
+    return clean_caller_name(f"{about}: {name}" if name else about)
+
+
+def spoken_to_agent(call: Call, waited_minutes: int) -> str:
+    """The option of Dial that tells the agent how long this caller has waited, before they talk."""
+    known = 2 <= waited_minutes <= _LONGEST_WAIT_SPOKEN
+    prompt = f"waited-{waited_minutes}" if known else f"waited-over-{_LONGEST_WAIT_SPOKEN}"
+    return f"A({call.prompts / prompt})" if waited_minutes >= 2 else ""
 
 
 def take_message(call: Call, department: Department) -> None:

@@ -6,7 +6,7 @@ import logging
 import re
 import socketserver
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from io import BufferedIOBase
 from typing import Any
 
@@ -141,9 +141,12 @@ class CallerLeg(AGI):  # type: ignore[misc]
 
 
 class FastAgiServer:
-    """Listens on the loopback and runs `take_call` in a thread of its own for each call."""
+    """Listens on the loopback and runs, in a thread of its own for each leg, the dialog it asks for.
 
-    def __init__(self, port: int, take_call: Callable[[CallerLeg], None]) -> None:
+    `dialogs` are by the name the dialplan gives: ``AGI(agi://127.0.0.1/call)`` asks for "call".
+    """
+
+    def __init__(self, port: int, dialogs: Mapping[str, Callable[[CallerLeg], None]]) -> None:
         server = self
 
         class Handler(socketserver.StreamRequestHandler):
@@ -160,7 +163,7 @@ class FastAgiServer:
             def handle_error(self, _request: object, _client: object) -> None:
                 log.exception("a call's dialog ended in an error; the floor takes over")
 
-        self._take_call = take_call
+        self._dialogs = dialogs
         self._server = Server(("127.0.0.1", port), Handler)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.1,), name="fastagi")
 
@@ -180,6 +183,6 @@ class FastAgiServer:
         except CallerHungUp:
             return  # somebody connected and said nothing sensible
         try:
-            self._take_call(leg)
+            self._dialogs[leg.env.get("agi_network_script", "")](leg)
         except CallerHungUp:
             log.debug("%s hung up", leg.channel)

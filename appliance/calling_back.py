@@ -1,0 +1,165 @@
+"""Calling back: when it is somebody's turn, an agent is rung first, then the customer is dialled."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+
+from sqlite_utils import Database
+
+from appliance.hotline.callbacks import Callback, Result, line_has_room
+from appliance.hotline.numbers import clean_caller_name, spoken
+from appliance.hotline.presence import Agent
+from appliance.hotline.ringing import Ring
+from appliance.language import say_in
+from appliance.settings import Settings, SipLine
+from appliance.store import callbacks, times
+from appliance.store.database import open_store
+from appliance.store.office import callback_rules, department, number_of, office_facts
+from appliance.switchboard import Switchboard
+from appliance.telephony.callback_call import CustomerFacts, call_back
+from appliance.telephony.fastagi import CallerLeg
+from appliance.telephony.manager import ActionRefused, ManagerError, ManagerLink
+
+log = logging.getLogger(__name__)
+
+# Why an agent's phone that was called did not come to the dialog, in the words of the manager link.
+_REFUSALS = {"no answer": Ring.NO_ANSWER, "busy": Ring.REFUSED, "hung up": Ring.REFUSED}
+
+
+class CallingBack:
+    """Begins the attempts the switchboard asks for, and takes the agents who pick up through them."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        switchboard: Callable[[], Switchboard],
+        orders: ManagerLink,
+        *,
+        on_no_call: Callable[[str], None],
+    ) -> None:
+        self._settings = settings
+        self._switchboard = switchboard
+        self._orders = orders
+        self._on_no_call = on_no_call
+
+    def begin(self, callback: Callback, agent: Agent) -> None:
+        """Begin an attempt with this agent, who is reserved for it; returns at once."""
+        threading.Thread(
+            target=self._ring_agent, args=(callback, agent), name=f"callback-{callback.id}", daemon=True
+        ).start()
+
+    def take_leg(self, leg: CallerLeg) -> None:
+        """The agent has picked up: the rest is the dialog's."""
+        db = open_store(self._settings.store)
+        try:
+            call_back(leg, RunningAttempt(self._settings, self._switchboard(), db, leg.argument(1)))
+        finally:
+            db.close()
+
+    def look_at_line(self) -> bool:
+        """Tell the switchboard whether the line has a channel to spare, and return it."""
+        line = _line(self._settings)
+        try:
+            has_room = line is not None and line_has_room(
+                line.channels, self._busy_channels(line), somebody_waits=self._switchboard().somebody_waits()
+            )
+        except ManagerError:
+            has_room = False  # what nobody knows is not free
+        self._switchboard().line_room(has_room)
+        return has_room
+
+    def _busy_channels(self, line: SipLine) -> int:
+        channels = self._orders.send_list("CoreShowChannels", {})
+        return sum(event.headers.get("Channel", "").startswith(f"PJSIP/{line.name}-") for event in channels)
+
+    def _ring_agent(self, callback: Callback, agent: Agent) -> None:
+        """Ring the agent; what comes after he has picked up is told by the dialog."""
+        db = open_store(self._settings.store)
+        try:
+            ring = self._attempt(db, callback, agent)
+        except Exception:
+            log.exception("callback %d could not be begun", callback.id)
+            ring = Ring.CALLER_GONE
+        finally:
+            db.close()
+        if ring is not None:
+            self._switchboard().callback_over(callback.id, ring)
+
+    def _attempt(self, db: Database, callback: Callback, agent: Agent) -> Ring | None:
+        """How ringing ended; None when the agent has picked up."""
+        if not self.look_at_line():
+            return Ring.CALLER_GONE
+        asked_by = department(db, callback.department)
+        attempt = callbacks.begin_attempt(db, callback.id) if asked_by else None
+        if asked_by is None or attempt is None:
+            return Ring.CALLER_GONE
+        words = say_in(office_facts(db).language, "Rückruf", "Callback")
+        about = " ".join(filter(None, [words, asked_by.title, callback.ticket]))
+        shown = clean_caller_name(f"{about}: {callback.name}" if callback.name else about)
+        try:
+            self._orders.originate(
+                f"PJSIP/{agent.phone}",
+                {
+                    "ChannelId": attempt,
+                    "Context": "callback",
+                    "Exten": "s",
+                    "Priority": "1",
+                    "CallerID": f'"{shown}" <{callback.number}>',
+                },
+                ring_seconds=float(asked_by.ring_seconds),
+            )
+        except ActionRefused as error:
+            self._on_no_call(attempt)
+            return _REFUSALS.get(error.message, Ring.UNREACHABLE)
+        except ManagerError as error:
+            log.warning("callback %d: nobody knows whether the agent was rung: %s", callback.id, error)
+            return Ring.CALLER_GONE
+        return None
+
+
+class RunningAttempt:
+    """What `callback_call.Attempt` asks for, for one attempt."""
+
+    def __init__(self, settings: Settings, switchboard: Switchboard, db: Database, attempt: str) -> None:
+        self.prompts = settings.prompts
+        self._settings = settings
+        self._switchboard = switchboard
+        self._db = db
+        self._attempt = attempt
+        self._callback = callbacks.of_attempt(db, attempt)
+
+    def customer(self) -> CustomerFacts | None:
+        """Whom this attempt is for; None when the request is settled already."""
+        line = _line(self._settings)
+        if self._callback is None or line is None:
+            return None
+        rules = callback_rules(self._db)
+        return CustomerFacts(
+            number=self._callback.number,
+            spoken_digits=spoken(self._callback.number, rules.country),
+            ticket=self._callback.ticket,
+            language=self._callback.language,
+            shown_number=number_of(self._db, self._callback.department),
+            line=line.name,
+            confirmation=rules.confirmation or line.analogue,
+        )
+
+    def may_dial(self) -> bool:
+        """Commit that the customer is dialled now; False when that must not be."""
+        return callbacks.dial(self._db, self._attempt, times.now())
+
+    def result(self, result: Result) -> None:
+        """Commit how dialling the customer ended."""
+        callbacks.note_result(self._db, self._attempt, result)
+
+    def over(self, ring: Ring) -> None:
+        """Tell how it ended for the agent: he is in wrap-up, refused, or free again."""
+        if self._callback is not None:
+            self._switchboard.callback_over(self._callback.id, ring)
+
+
+def _line(settings: Settings) -> SipLine | None:
+    """The line callbacks go out on."""
+    return settings.lines[0] if settings.lines else None

@@ -1,0 +1,78 @@
+"""What a caller keys in: a ticket number, and the number to be called back at."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from appliance.hotline.tickets import TicketRule
+from appliance.telephony.call import DIGITS, WAKE_KEY, Call
+
+_TRIES = 4
+_CONFIRM, _ANOTHER, _BACK = "1", "2", "*"
+_CONFIRM_SECONDS = 5.0
+_KEYPAD = DIGITS + "*#" + WAKE_KEY
+
+
+def ask_for_ticket(call: Call, rule: TicketRule) -> str:
+    """Let a waiting caller key in a ticket or customer number while the line moves on.
+
+    Returns a choice he pressed instead (a single 2 or 3), else ''. When an agent becomes free what
+    has been keyed in is kept as it is: better half a number on the agent's display than none.
+    """
+    for prompt in ("ticket", "ticket-unknown"):
+        first = call.hears(prompt, _KEYPAD)
+        entry = call.keys_in(first, rule.longest)
+        if not entry.digits or (entry.digits in ("2", "3") and not rule.accepts(entry.digits)):
+            return entry.digits
+        if entry.woken or rule.accepts(entry.digits):
+            call.ticket = entry.digits
+            call.house.keep_ticket(entry.digits)
+            if not entry.woken:
+                call.hears("ticket-thanks", WAKE_KEY)
+            return ""
+    return ""
+
+
+def ask_for_callback(call: Call, promise: str = "callback-promised", *, waiting: bool = True) -> bool:
+    """Agree on a callback: to the caller's number, or to one he keys in, read back and confirmed.
+
+    True when it is promised, on disk, and said. False when he goes on waiting (or leaves a message,
+    where he cannot wait): he wants to, an agent has become free, or no number was agreed on.
+    """
+    confirm = "callback-confirm" if waiting else "callback-confirm-closed"
+    number = call.house.caller_number()
+    complaint = "" if number else "callback-withheld"
+    for _ in range(_TRIES):
+        if number and (refusal := call.house.refusal(number)):
+            number, complaint = "", f"callback-refused-{refusal}"
+        if not number:
+            key = call.hears([complaint, "callback-enter"] if complaint else "callback-enter", _KEYPAD)
+            entry = call.keys_in(key)
+            if entry.woken or (key == _BACK and not entry.digits):
+                return False
+            refusal = call.house.refusal(entry.digits)
+            number = "" if refusal else call.house.read_number(entry.digits)
+            complaint = f"callback-refused-{refusal}" if refusal else "callback-no-number"
+            continue
+        digits = [f"digit-{digit}" for digit in call.house.spoken_number(number)]
+        keys = _CONFIRM + _ANOTHER + _BACK + WAKE_KEY
+        key = call.hears(["callback-to", *digits, confirm], keys) or call.leg.wait_key(_CONFIRM_SECONDS)
+        if key == _CONFIRM:
+            return promise_callback(call, number, promise)
+        if key in (_BACK, WAKE_KEY):
+            return False
+        if key == _ANOTHER:
+            number, complaint = "", ""
+    return False
+
+
+def promise_callback(call: Call, number: str, promise: str) -> bool:
+    """Commit the callback, and only then say so."""
+    try:
+        call.house.promise_callback(number)
+    except (OSError, sqlite3.Error):
+        call.hears("callback-failed")
+        return False
+    call.reaches("promised")
+    call.hears(promise)
+    return True

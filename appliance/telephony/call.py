@@ -1,0 +1,146 @@
+"""One call as its dialog sees it: the caller's leg, the house he called, and the words to speak with."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from appliance.hotline.departments import Department
+from appliance.hotline.ringing import Chance, Ring
+from appliance.telephony.fastagi import CallerLeg
+
+WAKE_KEY = "D"  # sent to a waiting caller's channel by us; no telephone has it
+DIGITS = "0123456789"
+_LONGEST_ENTRY = 40
+_FIRST_KEY_SECONDS = 6.0
+_NEXT_KEY_SECONDS = 4.0
+_GRACE_SECONDS = 2.0  # an agent is free while somebody is keying in: he may finish, but not for long
+_GRACE_NEXT_KEY_SECONDS = 1.0
+
+
+class Place(Protocol):
+    """A caller's place in line; keeps its age whatever the caller does."""
+
+    def look(self) -> Chance:
+        """Who will take this caller, as of now, or how he stands in line."""
+
+    def report(self, result: Ring) -> None:
+        """Tell how ringing the agent of the last chance ended."""
+
+
+class House(Protocol):
+    """What one call needs of the house it comes into."""
+
+    def department(self, dialled: str) -> Department | None:
+        """The department a number belongs to, None for a number that is not ours."""
+
+    def place_in_line(self, department: Department) -> AbstractContextManager[Place]:
+        """Stand in line until the context ends; in the old place, for somebody we owe a callback."""
+
+    def waited_seconds(self) -> float:
+        """How long this person has been waiting for an agent, an earlier call counted."""
+
+    def note(self, step: str, detail: str = "") -> None:
+        """Add a step to the call's story."""
+
+    def keep_message(self) -> float | None:
+        """Make the recording durable; its seconds, or None when nothing was said.
+
+        Raises OSError or sqlite3.Error when it cannot be kept.
+        """
+
+    def keep_ticket(self, digits: str) -> None:
+        """Commit the ticket or customer number the caller keyed in."""
+
+    def caller_number(self) -> str:
+        """The caller's number in E.164, '' when it was not sent."""
+
+    def read_number(self, keyed: str) -> str:
+        """The E.164 form of a keyed-in number, '' for what is no number."""
+
+    def spoken_number(self, number: str) -> str:
+        """The digits in which a person here would dial this number."""
+
+    def refusal(self, number: str) -> str:
+        """Why this number is not called back, as the end of the prompt that says so; '' when it is."""
+
+    def promise_callback(self, number: str) -> None:
+        """Commit that this person is called back at `number` in his place in line.
+
+        Raises OSError or sqlite3.Error when it cannot be kept.
+        """
+
+    @property
+    def recording(self) -> Path:
+        """The file a voice message of this call is recorded to."""
+
+    @property
+    def prompts(self) -> Path:
+        """Folder of the prompts in force."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What somebody has keyed in; `woken` when an agent became free meanwhile."""
+
+    digits: str
+    woken: bool = False
+
+
+class Voice:
+    """Speaks to the person at the other end of a leg, and listens to the keys he presses."""
+
+    def __init__(self, leg: CallerLeg, prompts: Path) -> None:
+        self.leg = leg
+        self.prompts = prompts
+
+    def hears(self, prompts: str | Iterable[str], keys: str = "") -> str:
+        """Play one or several prompts in the caller's language; returns the key that interrupted, or ''."""
+        for prompt in (prompts,) if isinstance(prompts, str) else prompts:
+            if key := self.leg.play(str(self.prompts / prompt), keys):
+                return key
+        return ""
+
+    def keys_in(self, first: str, enough: int = _LONGEST_ENTRY) -> Entry:
+        """Collect digits until #, a pause, or `enough` of them; `first` is the key already pressed.
+
+        * begins anew. When an agent becomes free he who has begun may finish within two seconds.
+        """
+        digits, woken = "", False
+        patience, until = _FIRST_KEY_SECONDS, float("inf")
+        key = first or self._next_key(patience, until)
+        while key not in ("", "#"):
+            if key == WAKE_KEY:
+                if not digits:
+                    return Entry("", woken=True)
+                woken, patience, until = True, _GRACE_NEXT_KEY_SECONDS, time.monotonic() + _GRACE_SECONDS
+            elif key == "*":
+                digits = ""
+            elif key in DIGITS:
+                digits = (digits + key)[:_LONGEST_ENTRY]
+                patience = min(patience, _NEXT_KEY_SECONDS)
+            if len(digits) >= enough:
+                break
+            key = self._next_key(patience, until)
+        return Entry(digits, woken)
+
+    def _next_key(self, patience_seconds: float, until: float) -> str:
+        remaining = min(patience_seconds, until - time.monotonic())
+        return self.leg.wait_key(remaining) if remaining > 0 else ""
+
+
+class Call(Voice):
+    """A caller's leg together with the house: the words the dialog of a call is written in."""
+
+    def __init__(self, leg: CallerLeg, house: House) -> None:
+        super().__init__(leg, house.prompts)
+        self.house = house
+        self.ticket = ""
+
+    def reaches(self, step: str) -> None:
+        """Mark how far the caller has come: the floor goes on from here should we be lost."""
+        self.leg.set("STEP", step)
