@@ -21,8 +21,10 @@ _COMMENTS: Mapping[str, tuple[str, str]] = {
         "The mail server that takes the voice messages. security: tls, starttls or none.",
     ),
     "department": (
-        "Die Abteilungen. hours: \"always\" oder Zeiten je Tag; 22:00-02:00 endet am nächsten Tag.",
-        "The departments. hours: \"always\" or times per day; 22:00-02:00 ends on the next day.",
+        "Die Abteilungen. hours: \"always\" oder Zeiten je Tag; 22:00-02:00 endet am nächsten Tag.\n"
+        "# Ab choices: was gilt, wenn niemand frei ist. promise_minutes 0: keine Zusage; ticket_from 0: nie fragen.",
+        "The departments. hours: \"always\" or times per day; 22:00-02:00 ends on the next day.\n"
+        "# From choices on: what holds while nobody is free. promise_minutes 0: no promise; ticket_from 0: never ask.",
     ),
     "phone": (
         "Die Telefone im Haus. secret ist das Kennwort, mit dem sich das Gerät anmeldet.",
