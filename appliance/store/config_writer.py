@@ -22,9 +22,9 @@ _COMMENTS: Mapping[str, tuple[str, str]] = {
     ),
     "department": (
         "Die Abteilungen. hours: \"always\" oder Zeiten je Tag; 22:00-02:00 endet am nächsten Tag.\n"
-        "# Ab choices: was gilt, wenn niemand frei ist. promise_minutes = 0: keine Zusage; ticket_from = 0: nie.",
+        "# Ab choices: wenn niemand frei ist. promise_minutes = 0: keine Zusage; ticket_from = 0: nie.",
         "The departments. hours: \"always\" or times per day; 22:00-02:00 ends on the next day.\n"
-        "# From choices on: for when nobody is free. promise_minutes = 0: no promise; ticket_from = 0: never.",
+        "# From choices on: when nobody is free. promise_minutes = 0: no promise; ticket_from = 0: never.",
     ),
     "phone": (
         "Die Telefone im Haus. secret ist das Kennwort, mit dem sich das Gerät anmeldet.",
