@@ -10,12 +10,13 @@ import logging
 import queue
 import threading
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 
 from sqlite_utils import Database
 
 from appliance.hotline.numbers import clean_caller_name, to_e164
-from appliance.store import ledger, times
+from appliance.store import callbacks, ledger, times
 from appliance.store.database import exclusive, open_store
 from appliance.store.office import office_facts
 from appliance.telephony.call_records import CallRecord, CallRecords
@@ -64,9 +65,16 @@ class Bookkeeper:
                 if call not in alive:
                     kept = self._take_message(call)
                     ledger.add_step(db, call, "cut off", "", times.now())
-                    ledger.close_call(db, call, times.now(), message_kept=kept)
+                    _close(db, call, times.now(), message_kept=kept)
+            for attempt in callbacks.calling_in(db):
+                if attempt not in alive:
+                    callbacks.settle_attempt(db, attempt, times.now())
 
         self._inbox.put(close_dead)
+
+    def settle_attempt(self, attempt: str) -> None:
+        """An attempt to call back is over before Asterisk had a channel for it to record."""
+        self._inbox.put(lambda db: callbacks.settle_attempt(db, attempt, times.now()))
 
     def take_left_over(self, find_recorded: Callable[[], list[str]]) -> None:
         """Keep what was recorded in ended calls and could not be kept when they ended.
@@ -116,7 +124,7 @@ class Bookkeeper:
         read_to = ledger.cursor(db, CURSOR)
         batch: list[tuple[CallRecord | None, str]] = []
         for record, position in self._records.read(read_to):
-            if record is not None and record.event == "LINKEDID_END":
+            if record is not None and record.event == "LINKEDID_END" and not _is_attempt(record):
                 self._write(db, batch)
                 batch = []
                 # Durable by itself, before the outcome counts on it.
@@ -150,7 +158,21 @@ class Bookkeeper:
                 ledger.add_step(db, record.call, "rang in", record.detail, record.at)
             case "STEP":
                 ledger.add_step(db, record.call, record.detail, "", record.at)
+            case "BRIDGE_ENTER" if _is_attempt(record):
+                callbacks.connect(db, record.call, record.phone, record.at)
             case "BRIDGE_ENTER":
                 ledger.connect_call(db, record.call, record.phone, record.at)
+            case "LINKEDID_END" if _is_attempt(record):
+                callbacks.settle_attempt(db, record.call, times.now())
             case "LINKEDID_END":
-                ledger.close_call(db, record.call, record.at, message_kept=self._kept.pop(record.call, False))
+                _close(db, record.call, record.at, message_kept=self._kept.pop(record.call, False))
+
+
+def _is_attempt(record: CallRecord) -> bool:
+    """Whether this is about an attempt to call somebody back."""
+    return record.call.startswith(callbacks.ATTEMPT)
+
+
+def _close(db: Database, call: str, at: datetime, *, message_kept: bool) -> None:
+    ledger.close_call(db, call, at, message_kept=message_kept)
+    callbacks.close_after_call(db, call, at)

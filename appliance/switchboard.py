@@ -7,57 +7,75 @@ What survives a restart is in the store; the switchboard holds it only as a pict
 from __future__ import annotations
 
 import logging
+import math
 import queue
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
+from appliance.hotline.callbacks import Callback
+from appliance.hotline.estimate import History, expected_wait_seconds
 from appliance.hotline.lamps import Pattern, picture
-from appliance.hotline.matching import WaitingCaller, match
+from appliance.hotline.matching import WaitingCaller, ahead_of, match, others_serve, serves
 from appliance.hotline.presence import Agent, PhoneState, Presence, after_press, phone_state
 from appliance.hotline.ringing import Chance, Ring
-from appliance.store import people, times
+from appliance.store import callbacks, people, times
 from appliance.store.database import data_version, open_store
+from appliance.store.history import department_history
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _LOOK_SECONDS = 0.02  # how often the store is asked whether somebody else committed
 _REFUSED_PAUSE = timedelta(seconds=15)  # "not now": somebody else first
+_CALLBACK_LOOK_SECONDS = 1.0  # what only time brings: a request is due, a department opens
+_CALLBACK = "callback:"  # begins the key of a person in line who is to be called back
+_HISTORY_AGE = timedelta(minutes=1)
 
 
 @dataclass(slots=True)
 class _InLine:
-    """A caller in line: who he is, the channel to wake, and the agent chosen for him."""
+    """A person in line: who it is, how to tell that an agent is free, and the agent chosen."""
 
     caller: WaitingCaller
-    channel: str
+    tell: Callable[[Agent], None]
     agent: str = ""
 
 
 class Switchboard:
-    """Owns the live state. `wake` ends a waiting caller's wait, `mirror` shows presence to Asterisk."""
+    """Owns the live state.
+
+    `wake(channel)` ends a waiting caller's wait, `call_back(callback, agent)` begins an attempt whose
+    end is reported by `callback_over`, `mirror` shows presence to Asterisk. None of them may block.
+    """
 
     def __init__(
         self,
         store_path: Path,
         *,
         wake: Callable[[str], None],
+        call_back: Callable[[Callback, Agent], None],
         mirror: Callable[[dict[str, Presence]], None],
         clock: Callable[[], datetime] = times.now,
     ) -> None:
         self._store_path = store_path
         self._wake = wake
+        self._call_back = call_back
         self._mirror = mirror
         self._clock = clock
         self._inbox: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="switchboard")
         self._line: dict[str, _InLine] = {}
+        self._callbacks_looked_at = -math.inf
+        self._line_has_room = True
+        self._histories: dict[str, tuple[datetime, History]] = {}
         self._agents: dict[str, Agent] = {}
         self._phones: dict[str, PhoneState] = {}
         self._seen_version = -1
@@ -94,6 +112,20 @@ class Switchboard:
     def report(self, call: str, result: Ring) -> None:
         """How ringing the agent chosen for this caller ended."""
         self._ask(lambda: self._rung(call, result))
+
+    def somebody_waits(self) -> bool:
+        """Whether anybody is on the telephone and waits for an agent."""
+        return self._ask(lambda: any(not key.startswith(_CALLBACK) for key in self._line))
+
+    # --- told by the callback runner
+
+    def callback_over(self, callback: int, result: Ring) -> None:
+        """How ringing the agent for a callback ended; the request is in line again if it is still open."""
+        self._tell(lambda: self._callback_over(f"{_CALLBACK}{callback}", result))
+
+    def line_room(self, has_room: bool) -> None:
+        """Whether the line to the exchange has a channel to spare for a callback."""
+        self._tell(lambda: setattr(self, "_line_has_room", has_room))
 
     # --- told by the manager link and the panel
 
@@ -153,7 +185,9 @@ class Switchboard:
             self._seen_version = version
             self._take_presses()
             self._read_store()
+            self._callbacks_looked_at = -math.inf
         work()
+        self._follow_callbacks()
         self._follow_phones()
         self._decide()
         self._show()
@@ -188,30 +222,73 @@ class Switchboard:
                 people.set_presence(self._db, name, presence, "button", self._clock())
                 self._agents[name] = replace(agent, presence=presence)
 
+    def _follow_callbacks(self) -> None:
+        """Who is to be called back stands in the same line, by the same rules, from when it is due."""
+        if time.monotonic() - self._callbacks_looked_at < _CALLBACK_LOOK_SECONDS:
+            return
+        self._callbacks_looked_at = time.monotonic()
+        due = {}
+        if self._line_has_room:
+            now = self._clock()
+            due = {f"{_CALLBACK}{c.id}": c for c in callbacks.waiting(self._db) if c.is_due(now)}
+        for key, place in list(self._line.items()):
+            if key.startswith(_CALLBACK) and key not in due and not place.agent:
+                del self._line[key]
+        for key, callback in due.items():
+            if key not in self._line:
+                self._line[key] = _InLine(callback.in_line(key), partial(self._call_back, callback))
+
+    def _callback_over(self, key: str, result: Ring) -> None:
+        self._rung(key, result)
+        self._line.pop(key, None)
+        self._callbacks_looked_at = -math.inf
+
     def _join(self, caller: WaitingCaller, channel: str) -> None:
-        self._line[caller.call] = _InLine(caller, channel)
+        self._line[caller.call] = _InLine(caller, lambda _agent: self._wake(channel))
         self._decide(asking=caller.call)
 
     def _chance(self, call: str) -> Chance:
         place = self._line[call]
         if not place.agent:
             self._decide(asking=call)
+        caller, now = place.caller, self._clock()
         if place.agent:
             agent = self._agents[place.agent]
-            return Chance(agent.name, agent.phone, somebody_present=True)
-        department = place.caller.department
-        present = any(a.is_present() and department in a.departments for a in self._agents.values())
-        return Chance(somebody_present=present)
+            return Chance(agent.name, agent.phone, caller.language in agent.languages, agents=1)
+        agents = list(self._agents.values())
+        others = others_serve(caller, agents, now)
+        able = [
+            a
+            for a in agents
+            if a.is_present() and serves(a, caller) and (others or caller.language in a.languages)
+        ]
+        ahead = len(ahead_of(caller, self._unserved(), agents))
+        return Chance(
+            agents=len(able),
+            position=ahead + 1,
+            wait_seconds=expected_wait_seconds(ahead, len(able), self._history(caller.department)),
+        )
+
+    def _history(self, department: str) -> History:
+        """What the estimate knows of a department; calls that ended within the last minute may be missing."""
+        now = self._clock()
+        read_at, history = self._histories.get(department, (None, None))
+        if read_at is None or history is None or now - read_at > _HISTORY_AGE:
+            history = department_history(self._db, department, now)
+            self._histories[department] = (now, history)
+        return history
+
+    def _unserved(self) -> list[WaitingCaller]:
+        return [place.caller for place in self._line.values() if not place.agent]
 
     def _decide(self, asking: str = "") -> None:
-        """Choose agents for callers and wake these callers, except the one who is just asking."""
-        waiting = [place.caller for place in self._line.values() if not place.agent]
-        for caller, agent in match(waiting, list(self._agents.values()), self._clock()):
+        """Choose agents for people in line and tell these, except the one who is just asking."""
+        for caller, agent in match(self._unserved(), list(self._agents.values()), self._clock()):
             place = self._line[caller.call]
             place.agent = agent.name
             self._agents[agent.name] = replace(agent, ringing_for=caller.call)
             if caller.call != asking:
-                self._wake(place.channel)
+                place.tell(agent)
 
     def _release(self, call: str) -> Agent | None:
         """Free the agent chosen for this call, if he still is."""
@@ -225,14 +302,12 @@ class Switchboard:
         return agent
 
     def _rung(self, call: str, result: Ring) -> None:
-        place = self._line[call]
-        department = place.caller.department
-        agent = self._release(call)
-        if agent is None:
+        place, agent = self._line.get(call), self._release(call)
+        if place is None or agent is None:
             return
         now = self._clock()
         if result is Ring.TALKED:
-            pause = timedelta(seconds=people.wrap_up_seconds(self._db, department))
+            pause = timedelta(seconds=people.wrap_up_seconds(self._db, place.caller.department))
             people.set_wrap_up(self._db, agent.name, now + pause)
         elif result is Ring.REFUSED:
             people.set_wrap_up(self._db, agent.name, now + _REFUSED_PAUSE)

@@ -11,12 +11,17 @@ from appliance.hotline.presence import Agent
 
 @dataclass(frozen=True, slots=True)
 class WaitingCaller:
-    """A caller in line. `call` is the call number, `arrived` decides the order."""
+    """A person in line, on the telephone or to be called back.
+
+    `call` is the call number, `arrived` decides the order. Before `others_from` only agents of
+    the caller's language serve him; None: whoever is free.
+    """
 
     call: str
     department: str
     language: str
     arrived: datetime
+    others_from: datetime | None = None
 
 
 def in_order(waiting: Iterable[WaitingCaller]) -> list[WaitingCaller]:
@@ -29,15 +34,16 @@ def match(
 ) -> list[tuple[WaitingCaller, Agent]]:
     """Choose whom to ring for whom, now.
 
-    The oldest caller chooses first; among the free agents of the department those who speak
-    the caller's language go before the others, then who has been idle longest. Each agent and
+    The oldest caller chooses first; among the free agents who may serve him those who speak
+    his language go before the others, then who has been idle longest. Each agent and
     each caller appears at most once, so nobody is rung for two calls, and a caller is passed
-    over only when no free agent serves his department.
+    over only when no free agent may serve him.
     """
     free = sorted((a for a in agents if a.is_free(now)), key=lambda agent: (agent.idle_since, agent.name))
     pairs = []
     for caller in in_order(waiting):
-        able = [agent for agent in free if caller.department in agent.departments]
+        others = others_serve(caller, agents, now)
+        able = [a for a in free if serves(a, caller) and (others or caller.language in a.languages)]
         if not able:
             continue
         chosen = min(able, key=lambda agent: caller.language not in agent.languages)
@@ -46,13 +52,26 @@ def match(
     return pairs
 
 
-def position(call: str, waiting: Iterable[WaitingCaller]) -> int:
-    """Place in the line of the caller's department, the next to be served being 1.
+def serves(agent: Agent, caller: WaitingCaller) -> bool:
+    """Whether the caller's department is one of the agent's."""
+    return caller.department in agent.departments
 
-    Raises LookupError when the call does not wait.
+
+def others_serve(caller: WaitingCaller, agents: Iterable[Agent], now: datetime) -> bool:
+    """Whether agents of another language may take this caller.
+
+    That is so from a set time on, and at once when nobody present speaks his language: waiting
+    would be for nothing.
     """
-    line = in_order(waiting)
-    caller = next((c for c in line if c.call == call), None)
-    if caller is None:
-        raise LookupError(call)
-    return [c.call for c in line if c.department == caller.department].index(call) + 1
+    if caller.others_from is None or now >= caller.others_from:
+        return True
+    return not any(a.is_present() and serves(a, caller) and caller.language in a.languages for a in agents)
+
+
+def ahead_of(
+    caller: WaitingCaller, waiting: Iterable[WaitingCaller], agents: Iterable[Agent]
+) -> list[WaitingCaller]:
+    """Who is served before this caller: those before him in line who need one of his agents, too."""
+    rivals = {department for a in agents if a.is_present() and serves(a, caller) for department in a.departments}
+    place = (caller.arrived, caller.call)
+    return [c for c in in_order(waiting) if (c.arrived, c.call) < place and c.department in rivals]

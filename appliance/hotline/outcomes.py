@@ -1,4 +1,7 @@
-"""Outcomes: every call ends in exactly one of these, decided from what is known of it."""
+"""Outcomes: every call ends in exactly one of these, decided from what is known of it.
+
+A call whose caller is to be called back has none until that is settled: the promise is still owed.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +10,16 @@ from enum import StrEnum
 
 
 class Outcome(StrEnum):
-    """How a call ended, the best thing that happened to the caller counting."""
+    """How a call ended, the best thing that happened to the caller counting.
+
+    NOT_REACHED: every attempt to call back failed, and the mailbox was told. CALLED_AGAIN: before
+    he was called back the caller reached us himself; that call has its own outcome.
+    """
 
     TALKED = "talked"
     CALLED_BACK = "called back"
+    NOT_REACHED = "not reached"
+    CALLED_AGAIN = "called again"
     MESSAGE = "message"
     HUNG_UP = "hung up"
     TOLD_CLOSED = "told closed"

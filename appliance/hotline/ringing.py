@@ -20,9 +20,18 @@ class Ring(StrEnum):
 class Chance:
     """The switchboard's answer to "who will take this caller?", true when it was given.
 
-    `agent` is reserved for this caller and nobody else until the result is reported.
+    `agent` is reserved for this caller and nobody else until the result is reported. Without one,
+    `position` (1 is next) and `wait_seconds` tell how it stands in line; `agents` are present.
     """
 
     agent: str = ""
     phone: str = ""
-    somebody_present: bool = False
+    speaks_language: bool = True
+    agents: int = 0
+    position: int = 1
+    wait_seconds: float | None = None
+
+    @property
+    def somebody_present(self) -> bool:
+        """Whether waiting makes sense at all."""
+        return self.agents > 0

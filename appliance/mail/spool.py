@@ -20,6 +20,7 @@ from sqlite_utils import Database
 
 from appliance.mail import files, sound
 from appliance.store.database import exclusive
+from appliance.store.office import mailbox_of
 from appliance.store.times import from_text, to_text
 
 RECORDINGS = "recordings"
@@ -136,14 +137,7 @@ def _insert(db: Database, facts: MessageFacts, seconds: float, name: str) -> Non
             name,
         ],
     )
-    # When nobody knows the department any more, somebody in the office shall hear the message.
-    mailbox, language = db.execute(
-        "SELECT coalesce((SELECT mailbox FROM departments WHERE name = :department),"
-        "          (SELECT mailbox FROM departments WHERE mailbox != '' ORDER BY name), ''),"
-        " coalesce((SELECT language FROM departments WHERE name = :department),"
-        "          (SELECT language FROM office), 'de')",
-        {"department": facts.department},
-    ).fetchone()
+    mailbox, language = mailbox_of(db, facts.department)
     db.execute(
         "INSERT INTO outbox (message, message_id, recipient, language) VALUES (?, ?, ?, ?)",
         [

@@ -14,7 +14,7 @@ HEARD_RATE = 48_000  # at this rate Asterisk's file buffer holds back only a thi
 Sound = NDArray[np.float64]
 
 _DECIMATION = HEARD_RATE // RATE
-_ALIKE = 0.78  # what was played is found again with more than 0.98, on a starved machine 0.85; others stay under 0.73
+_ALIKE = 0.78  # what was played comes to 0.98 and more, on a starved machine 0.85; all else stays under 0.73
 _PIECE = RATE // 4
 _HOP = 2**14 - _PIECE
 _TOLERANCE = RATE * 6 // 100

@@ -11,6 +11,8 @@ from appliance.hotline.outcomes import Evidence, Outcome, outcome_of
 from appliance.store.database import exclusive
 from appliance.store.times import to_text
 
+WAITS = "waits"
+
 
 def open_call(
     db: Database,
@@ -34,10 +36,14 @@ def open_call(
 
 
 def add_step(db: Database, call: str, step: str, detail: str, at: datetime) -> None:
-    """Add a step to a call's story."""
+    """Add a step to a call's story. The first WAITS also says since when the caller stands in line."""
     db.execute(
         "INSERT INTO steps (call, at, step, detail) VALUES (?, ?, ?, ?)", [call, to_text(at), step, detail]
     )
+    if step == WAITS:
+        db.execute(
+            "UPDATE calls SET waits_since = ? WHERE call = ? AND waits_since = ''", [to_text(at), call]
+        )
 
 
 def connect_call(db: Database, call: str, phone: str, at: datetime) -> None:
@@ -55,20 +61,42 @@ def connect_call(db: Database, call: str, phone: str, at: datetime) -> None:
 
 
 def open_calls(db: Database) -> list[str]:
-    """Calls without an outcome yet."""
-    return [row[0] for row in db.execute("SELECT call FROM calls WHERE outcome = ''").fetchall()]
+    """Calls that go on, as far as we know."""
+    return [row[0] for row in db.execute("SELECT call FROM calls WHERE ended_at = ''").fetchall()]
+
+
+def set_ticket(db: Database, call: str, ticket: str, at: datetime) -> None:
+    """Commit the ticket or customer number the caller has keyed in."""
+    with exclusive(db):
+        db.execute("UPDATE calls SET ticket = ? WHERE call = ?", [ticket, call])
+        add_step(db, call, "ticket", ticket, at)
 
 
 def close_call(db: Database, call: str, at: datetime, *, message_kept: bool = False) -> Outcome | None:
-    """Give an ended call its one outcome; None when it has one already or was never ours."""
-    row = db.execute("SELECT connected_at FROM calls WHERE call = ? AND outcome = ''", [call]).fetchone()
+    """Enter that a call is over, and its one outcome.
+
+    None when it is over already, was never ours, or when the caller is still to be called back: then
+    the outcome is given when that is settled.
+    """
+    row = db.execute(
+        "SELECT connected_at, EXISTS (SELECT 1 FROM callbacks WHERE id = callback AND closed_at = '') "
+        "FROM calls WHERE call = ? AND ended_at = ''",
+        [call],
+    ).fetchone()
     if row is None:
+        return None
+    connected_at, owed = row
+    db.execute("UPDATE calls SET ended_at = ? WHERE call = ?", [to_text(at), call])
+    if owed and not connected_at:
+        add_step(db, call, "hangs up", "", at)
         return None
     steps = db.execute("SELECT DISTINCT step FROM steps WHERE call = ?", [call]).fetchall()
     outcome = outcome_of(
-        Evidence(talked=bool(row[0]), message_kept=message_kept, steps=frozenset(step for (step,) in steps))
+        Evidence(
+            talked=bool(connected_at), message_kept=message_kept, steps=frozenset(step for (step,) in steps)
+        )
     )
-    db.execute("UPDATE calls SET outcome = ?, ended_at = ? WHERE call = ?", [str(outcome), to_text(at), call])
+    db.execute("UPDATE calls SET outcome = ? WHERE call = ?", [str(outcome), call])
     add_step(db, call, "ended", str(outcome), at)
     return outcome
 
@@ -81,33 +109,44 @@ class Fault:
     what: str
 
 
+# What must never be in the ledger, and the question that finds the calls it is true of.
+_FAULTS = {
+    "talked, but to nobody": "SELECT call FROM calls WHERE outcome = 'talked' AND agent = ''",
+    "called back, but nobody talked": (
+        "SELECT call FROM calls WHERE outcome = 'called back' AND connected_at = ''"
+    ),
+    "the outcome is a message, but there is none": (
+        "SELECT call FROM calls WHERE outcome = 'message' AND call NOT IN (SELECT call FROM messages)"
+    ),
+    "a message without a mail to anybody": (
+        "SELECT call FROM messages WHERE id NOT IN (SELECT message FROM outbox WHERE message NOT NULL)"
+    ),
+    "a callback was promised and nobody knows of it": (
+        "SELECT DISTINCT call FROM steps WHERE step = 'callback promised' "
+        "AND call IN (SELECT call FROM calls WHERE callback IS NULL)"
+    ),
+    "not reached, and nobody is told by mail": (
+        "SELECT call FROM callbacks WHERE state = 'not reached' "
+        "AND id NOT IN (SELECT callback FROM outbox WHERE callback NOT NULL)"
+    ),
+    "steps of a call the ledger does not know": (
+        "SELECT DISTINCT call FROM steps WHERE call NOT IN (SELECT call FROM calls)"
+    ),
+}
+
+
 def check(db: Database, *, alive: frozenset[str]) -> list[Fault]:
-    """Every reason to doubt that no caller was lost. `alive` are the calls still going on."""
-    faults = [
-        Fault(call, "the call is over and has no outcome") for call in open_calls(db) if call not in alive
-    ]
-    faults += [
-        Fault(row[0], "talked, but to nobody")
-        for row in db.execute("SELECT call FROM calls WHERE outcome = 'talked' AND agent = ''").fetchall()
-    ]
-    faults += [
-        Fault(row[0], "the outcome is a message, but there is none")
-        for row in db.execute(
-            "SELECT call FROM calls WHERE outcome = 'message' AND call NOT IN (SELECT call FROM messages)"
-        ).fetchall()
-    ]
-    faults += [
-        Fault(row[0], "a message without a mail to anybody")
-        for row in db.execute(
-            "SELECT call FROM messages WHERE id NOT IN (SELECT message FROM outbox WHERE message NOT NULL)"
-        ).fetchall()
-    ]
-    faults += [
-        Fault(row[0], "steps of a call the ledger does not know")
-        for row in db.execute(
-            "SELECT DISTINCT call FROM steps WHERE call NOT IN (SELECT call FROM calls)"
-        ).fetchall()
-    ]
+    """Every reason to doubt that no caller was lost. `alive` are the calls still going on.
+
+    A call without an outcome is no fault while its caller is to be called back.
+    """
+    unsettled = db.execute(
+        "SELECT call FROM calls WHERE outcome = '' "
+        "AND NOT EXISTS (SELECT 1 FROM callbacks WHERE id = callback AND closed_at = '')"
+    ).fetchall()
+    faults = [Fault(call, "the call is over and has no outcome") for (call,) in unsettled if call not in alive]
+    for what, question in _FAULTS.items():
+        faults += [Fault(call, what) for (call,) in db.execute(question).fetchall()]
     return faults
 
 

@@ -173,14 +173,39 @@ CREATE TABLE calls (
   caller TEXT NOT NULL DEFAULT '',
   caller_name TEXT NOT NULL DEFAULT '',
   language TEXT NOT NULL DEFAULT '',
+  ticket TEXT NOT NULL DEFAULT '',
   started_at TEXT NOT NULL,
+  waits_since TEXT NOT NULL DEFAULT '',
   connected_at TEXT NOT NULL DEFAULT '',
   ended_at TEXT NOT NULL DEFAULT '',
   agent TEXT NOT NULL DEFAULT '',
-  outcome TEXT NOT NULL DEFAULT '' CHECK (outcome IN
-    ('', 'talked', 'called back', 'message', 'hung up', 'told closed', 'told unassigned'))
+  callback INTEGER REFERENCES callbacks (id),
+  outcome TEXT NOT NULL DEFAULT '' CHECK (outcome IN ('', 'talked', 'called back', 'not reached',
+    'called again', 'message', 'hung up', 'told closed', 'told unassigned'))
 ) STRICT;
 CREATE INDEX calls_open ON calls (call) WHERE outcome = '';
+CREATE INDEX calls_by_caller ON calls (caller, started_at);
+CREATE INDEX calls_by_department ON calls (department, started_at);
+CREATE INDEX calls_by_callback ON calls (callback) WHERE callback NOT NULL;
+CREATE TABLE callbacks (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  call TEXT NOT NULL,
+  department TEXT NOT NULL,
+  language TEXT NOT NULL,
+  number TEXT NOT NULL CHECK (number GLOB '+[0-9]*'),
+  name TEXT NOT NULL,
+  ticket TEXT NOT NULL,
+  arrived TEXT NOT NULL,
+  created_at TEXT NOT NULL,
+  attempts INTEGER NOT NULL DEFAULT 0,
+  next_attempt_at TEXT NOT NULL,
+  state TEXT NOT NULL DEFAULT 'waiting' CHECK (state IN
+    ('waiting', 'calling', 'reached', 'not reached', 'called again', 'cancelled')),
+  attempt TEXT NOT NULL DEFAULT '',
+  result TEXT NOT NULL DEFAULT '',
+  closed_at TEXT NOT NULL DEFAULT ''
+) STRICT;
+CREATE UNIQUE INDEX callbacks_one_each ON callbacks (number, department) WHERE closed_at = '';
 CREATE TABLE steps (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
   call TEXT NOT NULL,
@@ -202,6 +227,7 @@ CREATE TABLE messages (
 CREATE TABLE outbox (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
   message INTEGER UNIQUE REFERENCES messages (id),
+  callback INTEGER UNIQUE REFERENCES callbacks (id),
   message_id TEXT NOT NULL UNIQUE,
   recipient TEXT NOT NULL,
   language TEXT NOT NULL,
@@ -209,7 +235,8 @@ CREATE TABLE outbox (
   attempts INTEGER NOT NULL DEFAULT 0,
   next_attempt_at TEXT NOT NULL DEFAULT ({NOW}),
   last_error TEXT NOT NULL DEFAULT '',
-  delivered_at TEXT NOT NULL DEFAULT ''
+  delivered_at TEXT NOT NULL DEFAULT '',
+  CHECK ((message IS NULL) <> (callback IS NULL))
 ) STRICT;
 CREATE INDEX outbox_due ON outbox (next_attempt_at) WHERE delivered_at = '';
 CREATE TABLE cursors (

@@ -101,3 +101,18 @@ def _department(db: Database, which: str, value: str) -> Department | None:
 def phones(db: Database) -> list[dict[str, str]]:
     """Every desk phone: name, extension, secret."""
     return list(db.query("SELECT name, extension, secret FROM phones ORDER BY name"))
+
+
+def mailbox_of(db: Database, department: str) -> tuple[str, str]:
+    """The mailbox and language of a department.
+
+    When nobody knows it any more, somebody in the office shall be told: the first mailbox there is.
+    """
+    mailbox, language = db.execute(
+        "SELECT coalesce((SELECT mailbox FROM departments WHERE name = :department),"
+        "          (SELECT mailbox FROM departments WHERE mailbox != '' ORDER BY name), ''),"
+        " coalesce((SELECT language FROM departments WHERE name = :department),"
+        "          (SELECT language FROM office), 'de')",
+        {"department": department},
+    ).fetchone()
+    return mailbox, language

@@ -1,0 +1,247 @@
+"""Callbacks in the store: asked for, called, settled. Each step is one commit, made before it is acted on."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlite_utils import Database
+
+from appliance.hotline.callbacks import Callback, Result, State, after_attempt
+from appliance.hotline.outcomes import Outcome
+from appliance.store import ledger
+from appliance.store.database import exclusive
+from appliance.store.office import mailbox_of
+from appliance.store.times import from_text, to_text
+
+ATTEMPT = "callback-"  # begins the call number of an attempt, which we give Asterisk ourselves
+
+_OUTCOMES = {
+    State.REACHED: Outcome.CALLED_BACK,
+    State.NOT_REACHED: Outcome.NOT_REACHED,
+    State.CALLED_AGAIN: Outcome.CALLED_AGAIN,
+    State.CANCELLED: Outcome.HUNG_UP,
+}
+
+
+def request(db: Database, call: str, number: str, *, arrived: datetime, now: datetime) -> int:
+    """Commit that the caller of `call` is to be called back at `number` (E.164), in his place in line.
+
+    A department calls a number back once: asked for again, the request there is gets the older place
+    of the two, and all its attempts anew. Returns its id. Raises LookupError for an unknown call.
+    """
+    with exclusive(db):
+        row = next(db.query("SELECT * FROM calls WHERE call = ?", [call]), None)
+        if row is None:
+            raise LookupError(call)
+        db.execute(
+            """
+            INSERT INTO callbacks (call, department, language, number, name, ticket, arrived, created_at,
+              next_attempt_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8)
+            ON CONFLICT (number, department) WHERE closed_at = '' DO UPDATE SET call = ?1, language = ?3,
+              name = ?5, ticket = CASE ?6 WHEN '' THEN ticket ELSE ?6 END, arrived = min(arrived, ?7),
+              attempts = 0, next_attempt_at = ?8""",
+            [
+                call,
+                row["department"],
+                row["language"],
+                number,
+                row["caller_name"],
+                row["ticket"],
+                to_text(arrived),
+                to_text(now),
+            ],
+        )
+        callback: int = db.execute(
+            "SELECT id FROM callbacks WHERE number = ? AND department = ? AND closed_at = ''",
+            [number, row["department"]],
+        ).fetchone()[0]
+        db.execute("UPDATE calls SET callback = ? WHERE call = ?", [callback, call])
+        ledger.add_step(db, call, "callback promised", number, now)
+    return callback
+
+
+def waiting(db: Database) -> list[Callback]:
+    """The requests that stand in line once they are due: the department is open and nobody speaks with them.
+
+    Whoever is on the telephone with us at this moment is not called.
+    """
+    return [
+        _callback(row)
+        for row in db.query("""
+            SELECT c.*, d.language_wait_seconds FROM callbacks AS c
+            JOIN opening AS o ON o.department = c.department JOIN departments AS d ON d.name = c.department
+            WHERE c.state = 'waiting' AND o.state = 'open'
+              AND NOT EXISTS (SELECT 1 FROM calls WHERE ended_at = '' AND (caller = c.number OR call = c.call))
+              AND NOT EXISTS (SELECT 1 FROM callbacks AS b WHERE b.number = c.number AND b.state = 'calling')
+            ORDER BY c.arrived, c.id""")
+    ]
+
+
+def of_attempt(db: Database, attempt: str) -> Callback | None:
+    """The request that is being called in this attempt."""
+    row = next(
+        db.query(
+            "SELECT c.*, coalesce(d.language_wait_seconds, 0) AS language_wait_seconds FROM callbacks AS c "
+            "LEFT JOIN departments AS d ON d.name = c.department WHERE c.attempt = ? AND c.state = 'calling'",
+            [attempt],
+        ),
+        None,
+    )
+    return _callback(row) if row else None
+
+
+def place_kept(db: Database, number: str, department: str) -> datetime | None:
+    """Since when this person, who is calling in again, has his place in the department's line."""
+    row = db.execute(
+        "SELECT arrived FROM callbacks WHERE number = ? AND department = ? AND closed_at = ''",
+        [number, department],
+    ).fetchone()
+    return from_text(row[0]) if row else None
+
+
+def begin_attempt(db: Database, callback: int, now: datetime) -> str | None:
+    """Commit that an agent is about to be rung for it; the attempt's call number, None when it is too late."""
+    attempt = f"{ATTEMPT}{callback}-{secrets.token_hex(6)}"
+    changed = db.execute(
+        "UPDATE callbacks SET state = 'calling', attempt = ?, result = '' WHERE id = ? AND state = 'waiting'",
+        [attempt, callback],
+    ).rowcount
+    return attempt if changed else None
+
+
+def dial(db: Database, attempt: str, agent: str, now: datetime) -> bool:
+    """Commit that the customer is dialled in this attempt, once; False when it may not go on."""
+    with exclusive(db):
+        callback = of_attempt(db, attempt)
+        if callback is None:
+            return False
+        changed = db.execute(
+            "UPDATE callbacks SET attempts = attempts + 1, result = ? WHERE id = ? AND result = ''",
+            [str(Result.NO_ANSWER), callback.id],
+        ).rowcount
+        if changed:
+            ledger.add_step(db, callback.call, "calls back", agent, now)
+    return bool(changed)
+
+
+def note_result(db: Database, attempt: str, result: Result) -> None:
+    """Commit how dialling the customer ended; who talked is told by Asterisk's records alone."""
+    db.execute(
+        "UPDATE callbacks SET result = ? WHERE attempt = ? AND state = 'calling'", [str(result), attempt]
+    )
+
+
+def connect(db: Database, attempt: str, phone: str, at: datetime) -> None:
+    """Enter that an agent and the customer talk, by Asterisk's records; the first time counts."""
+    callback = of_attempt(db, attempt)
+    agent = db.execute("SELECT agent FROM phone_owners WHERE phone = ?", [phone]).fetchone()
+    if callback is None or agent is None:
+        return
+    note_result(db, attempt, Result.TALKED)
+    db.execute(
+        "UPDATE calls SET agent = ?, connected_at = ? WHERE callback = ? AND connected_at = ''",
+        [agent[0], to_text(at), callback.id],
+    )
+    ledger.add_step(db, callback.call, "talks", agent[0], at)
+
+
+def settle_attempt(db: Database, attempt: str, now: datetime) -> None:
+    """Enter that an attempt is over: the customer was reached, is tried again later, or is given up.
+
+    Asking again changes nothing. Who is given up is told to the department's mailbox.
+    """
+    with exclusive(db):
+        row = next(
+            db.query("SELECT * FROM callbacks WHERE attempt = ? AND state = 'calling'", [attempt]), None
+        )
+        if row is None:
+            return
+        limit = db.execute(
+            "SELECT callback_attempts FROM departments WHERE name = ?", [row["department"]]
+        ).fetchone()
+        result = Result(row["result"] or Result.NOT_DIALLED)
+        then = after_attempt(result, row["attempts"], limit[0] if limit else 1, now)
+        if then.state is State.WAITING:
+            db.execute(
+                "UPDATE callbacks SET state = 'waiting', attempt = '', next_attempt_at = ? WHERE id = ?",
+                [to_text(then.at), row["id"]],
+            )
+            if result is not Result.NOT_DIALLED:
+                ledger.add_step(db, row["call"], "callback failed", str(result), now)
+            return
+        close(db, row["id"], then.state, now)
+        if then.state is State.NOT_REACHED:
+            _tell_mailbox(db, row, now)
+
+
+def calling_in(db: Database) -> list[str]:
+    """The attempts that have begun and are not settled."""
+    return [row[0] for row in db.execute("SELECT attempt FROM callbacks WHERE state = 'calling'").fetchall()]
+
+
+def close(db: Database, callback: int, state: State, now: datetime) -> None:
+    """Close a request for good; every call that asked for it gets its outcome. Closed ones stay as they are."""
+    with exclusive(db):
+        changed = db.execute(
+            "UPDATE callbacks SET state = ?, closed_at = ? WHERE id = ? AND closed_at = ''",
+            [str(state), to_text(now), callback],
+        ).rowcount
+        if not changed:
+            return
+        calls = db.execute(
+            "SELECT call FROM calls WHERE callback = ? AND outcome = '' AND ended_at <> ''", [callback]
+        ).fetchall()
+        for (call,) in calls:
+            db.execute("UPDATE calls SET outcome = ? WHERE call = ?", [str(_OUTCOMES[state]), call])
+            ledger.add_step(db, call, "ended", str(_OUTCOMES[state]), now)
+
+
+def close_after_call(db: Database, call: str, now: datetime) -> None:
+    """Close what the caller of an ended call has got by himself: he talked to the department, or left a message."""
+    row = next(db.query("SELECT * FROM calls WHERE call = ?", [call]), None)
+    if row is None or row["outcome"] not in (Outcome.TALKED, Outcome.MESSAGE):
+        return
+    owed = db.execute(
+        "SELECT id FROM callbacks WHERE closed_at = '' AND (id = ? OR (number = ? AND department = ?))",
+        [row["callback"], row["caller"], row["department"]],
+    ).fetchall()
+    for (callback,) in owed:
+        close(db, callback, State.CALLED_AGAIN, now)
+
+
+def forget(db: Database, before: datetime) -> None:
+    """Delete what was closed before an instant and no call or mail refers to any more."""
+    db.execute(
+        "DELETE FROM callbacks WHERE closed_at <> '' AND closed_at < ? "
+        "AND id NOT IN (SELECT callback FROM calls WHERE callback NOT NULL) "
+        "AND id NOT IN (SELECT callback FROM outbox WHERE callback NOT NULL)",
+        [to_text(before)],
+    )
+
+
+def _tell_mailbox(db: Database, row: dict[str, Any], now: datetime) -> None:
+    """A mail to the department that this person could not be reached."""
+    db.execute(
+        "INSERT INTO outbox (callback, message_id, recipient, language) VALUES (?, ?, ?, ?)",
+        [row["id"], f"<callback-{row['id']}.{secrets.token_hex(8)}@freizeichen.local>", *mailbox_of(db, row["department"])],
+    )
+
+
+def _callback(row: dict[str, Any]) -> Callback:
+    return Callback(
+        id=row["id"],
+        call=row["call"],
+        department=row["department"],
+        language=row["language"],
+        number=row["number"],
+        name=row["name"],
+        ticket=row["ticket"],
+        arrived=from_text(row["arrived"]),
+        others_from=from_text(row["arrived"]) + timedelta(seconds=row["language_wait_seconds"]),
+        attempts=row["attempts"],
+        next_attempt_at=from_text(row["next_attempt_at"]),
+        state=State(row["state"]),
+        attempt=row["attempt"],
+    )
