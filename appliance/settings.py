@@ -5,15 +5,21 @@ from __future__ import annotations
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
 class SipLine:
-    """A line to the exchange over SIP: its name in Asterisk, and whence its calls come."""
+    """A line to the exchange over SIP: its name in Asterisk, and whence its calls come.
+
+    `channels` is how many calls it carries at once, 0 when that is unknown or has no limit.
+    """
 
     name: str
     host: str
     port: int
+    channels: int = 0
+    analogue: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +75,7 @@ class Settings:
         self.state.mkdir(parents=True, exist_ok=True)
         lines = "".join(
             f'\n[[line]]\nname = "{line.name}"\nhost = "{line.host}"\nport = {line.port}\n'
+            f"channels = {line.channels}\nanalogue = {str(line.analogue).lower()}\n"
             for line in self.lines
         )
         (self.state / "box.toml").write_text(
@@ -90,7 +97,17 @@ def read_settings(state: Path) -> Settings:
     try:
         values = tomllib.loads(file.read_text())
         start, stop = values.pop("rtp_ports", (10000, 10400))
-        lines = tuple(SipLine(**line) for line in values.pop("line", []))
+        lines = tuple(_line(**line) for line in values.pop("line", []))
         return Settings(state, rtp_ports=range(start, stop), lines=lines, **values)
     except (TypeError, ValueError) as error:
         raise ValueError(f"{file}: {error}") from error
+
+
+def _line(**values: Any) -> SipLine:
+    """One [[line]]. Raises TypeError or ValueError for what cannot be."""
+    line = SipLine(**values)
+    if type(line.channels) is not int or line.channels < 0:
+        raise ValueError(f"line {line.name}: channels must be a whole number, 0 for no limit")
+    if type(line.analogue) is not bool:
+        raise ValueError(f"line {line.name}: analogue must be true or false")
+    return line

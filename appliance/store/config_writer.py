@@ -21,8 +21,10 @@ _COMMENTS: Mapping[str, tuple[str, str]] = {
         "The mail server that takes the voice messages. security: tls, starttls or none.",
     ),
     "department": (
-        "Die Abteilungen. hours: \"always\" oder Zeiten je Tag; 22:00-02:00 endet am nächsten Tag.",
-        "The departments. hours: \"always\" or times per day; 22:00-02:00 ends on the next day.",
+        "Die Abteilungen. hours: \"always\" oder Zeiten je Tag; 22:00-02:00 endet am nächsten Tag.\n"
+        "# Ab choices: wenn niemand frei ist. promise_minutes = 0: keine Zusage; ticket_from = 0: nie.",
+        "The departments. hours: \"always\" or times per day; 22:00-02:00 ends on the next day.\n"
+        "# From choices on: when nobody is free. promise_minutes = 0: no promise; ticket_from = 0: never.",
     ),
     "phone": (
         "Die Telefone im Haus. secret ist das Kennwort, mit dem sich das Gerät anmeldet.",

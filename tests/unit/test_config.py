@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from sqlite_utils import Database
 
 from appliance.hotline.hours import Span, overlap
+from appliance.hotline.tickets import TicketRule
 from appliance.store.config import (
     Agent,
     Config,
@@ -29,6 +30,7 @@ from appliance.store.config_checks import RESERVED
 from appliance.store.config_errors import SENTENCES, Problem, shown
 from appliance.store.config_lines import Lines
 from appliance.store.database import data_version, open_store
+from tests.unit.seed import NEW_DEPARTMENT, NEW_OFFICE
 
 EXAMPLE = Path(__file__).parents[2] / "appliance" / "config_example.toml"
 
@@ -90,14 +92,50 @@ def test_the_example_is_the_demo_office() -> None:
     assert [agent.name for agent in config.agents] == ["anna", "bert", "clara"]
 
 
+def test_the_example_shows_the_values_that_hold_without_it() -> None:
+    support, accounting = read_config(EXAMPLE.read_bytes()).departments
+    own = {key: getattr(support, key) for key in ("name", "title", "mailbox", "numbers")}
+    assert replace(accounting, **own, always_open=True, spans=()) == support
+
+
 def test_what_is_left_out_gets_a_sensible_value() -> None:
     config = read_config(GOOD)
-    assert config.office == Office("Musterbüro", "de", "DE", "0931", "Europe/Berlin", 90)
+    assert config.office == Office("Musterbüro", "de", "DE", "0931", "Europe/Berlin", 90, (), True)
     assert config.mail == MailServer("127.0.0.1", 587, "starttls", "", "", "hotline@musterbuero.example")
     (support,) = config.departments
     assert (support.ring_seconds, support.wrap_up_seconds, support.message_seconds) == (20, 15, 180)
     assert (support.language, support.greeting) == ("de", "greeting")
+    assert (support.offers_wait, support.offers_callback, support.offers_message) == (True, True, True)
+    assert (support.announce_position, support.extra_prompts) == (True, ())
+    assert (support.promise_minutes, support.language_wait_seconds) == (5, 60)
+    assert (support.ticket_from, support.ticket_rule) == (3, TicketRule(3, 12))
+    assert support.callback_attempts == 3
     assert config.agents[0].languages == ("de",)
+
+
+def department_with(settings: str) -> Department:
+    """The department of the good file, with more settings."""
+    (support,) = read_config(changed('title = "Technik"', f'title = "Technik"\n{settings}')).departments
+    return support
+
+
+@pytest.mark.parametrize("choices", [("message",), ("callback", "wait"), ("message", "wait", "callback")])
+def test_what_may_be_chosen_is_a_list_in_any_order(choices: tuple[str, ...]) -> None:
+    support = department_with(f"choices = {list(choices)}")
+    offered = {
+        "wait": support.offers_wait,
+        "callback": support.offers_callback,
+        "message": support.offers_message,
+    }
+    assert {choice for choice, offers in offered.items() if offers} == set(choices)
+
+
+@pytest.mark.parametrize(
+    ("written", "shortest", "longest"), [("6", 6, 6), ("5-8", 5, 8), ("1 - 20", 1, 20), ("5\u20138", 5, 8)]
+)
+def test_a_ticket_number_has_so_many_digits(written: str, shortest: int, longest: int) -> None:
+    support = department_with(f'ticket_digits = "{written}"\nticket_prefixes = ["4", "70"]')
+    assert support.ticket_rule == TicketRule(shortest, longest, ("4", "70"))
 
 
 def test_hours_are_read_day_by_day() -> None:
@@ -133,6 +171,28 @@ ONE_PROBLEM = [
     ('area_code = "0931"', 'area_code = "0931"\nlanguage = "fr"', "choice", 4, "office.language"),
     ('area_code = "0931"', 'area_code = "0931"\nlanguage = ""', "choice", 4, "office.language"),
     ('area_code = "0931"', 'area_code = "0931"\nretention_days = 0', "range", 4, "office.retention_days"),
+    (
+        'area_code = "0931"',
+        'area_code = "0931"\ncallback_countries = [\n"AT",\n"XX"]',
+        *("country", 6, "office.callback_countries"),
+    ),
+    (
+        'area_code = "0931"',
+        'area_code = "0931"\ncallback_countries = ["AT", "AT"]',
+        *("twice", 4, "office.callback_countries"),
+    ),
+    (
+        'area_code = "0931"',
+        'area_code = "0931"\ncallback_countries = "AT"',
+        *("not texts", 4, "office.callback_countries"),
+    ),
+    (
+        'area_code = "0931"',
+        'area_code = "0931"\ncallback_confirmation = 1',
+        *("not yes or no", 4, "office.callback_confirmation"),
+    ),
+    ('area_code = "0931"', 'area_code = "0931"\ncountry = 1', "not text", 4, "office.country"),
+    ('area_code = "0931"', 'area_code = "0931"\ntime_zone = 1', "not text", 4, "office.time_zone"),
     ("[mail]", "port = 25\n[mail]", "unknown", 4, "office.port"),
     ('host = "127.0.0.1"', 'host = "a b"', "host", 5, "mail.host"),
     ('host = "127.0.0.1"', 'host = "127.0.0.1"\nport = 65536', "range", 6, "mail.port"),
@@ -193,6 +253,70 @@ ONE_PROBLEM = [
 ]
 
 
+# A department's setting that is wrong, on line 10, and which problem it is.
+WRONG_SETTINGS = [
+    ('choices = ["wait"]', "only waiting"),
+    ("choices = []", "empty"),
+    ('choices = ["wait", "mesage"]', "choice"),
+    ('choices = ["message", "message"]', "twice"),
+    ('choices = "message"', "not texts"),
+    ('announce_position = "yes"', "not yes or no"),
+    ("announce_position = 1", "not yes or no"),
+    ('extra_prompts = ["try-later", "../x"]', "not a name"),
+    ('extra_prompts = ["try later"]', "not a name"),
+    ('extra_prompts = [""]', "not a name"),
+    ('extra_prompts = "try-later"', "not texts"),
+    ("promise_minutes = -1", "range"),
+    ("promise_minutes = 121", "range"),
+    ('promise_minutes = "5"', "not a whole number"),
+    ("promise_minutes = 2.5", "not a whole number"),
+    ("language_wait_seconds = -1", "range"),
+    ("language_wait_seconds = 3601", "range"),
+    ("ticket_from = -1", "range"),
+    ("ticket_from = 100", "range"),
+    ("callback_attempts = 0", "range"),
+    ("callback_attempts = 11", "range"),
+    ("ticket_digits = 6", "not text"),
+    ('ticket_digits = ""', "ticket digits"),
+    ('ticket_digits = "0"', "ticket digits"),
+    ('ticket_digits = "21"', "ticket digits"),
+    ('ticket_digits = "5-21"', "ticket digits"),
+    ('ticket_digits = "8-5"', "ticket digits"),
+    ('ticket_digits = "5-"', "ticket digits"),
+    ('ticket_digits = "[0-9]+"', "ticket digits"),
+    ('ticket_digits = "\u0665"', "ticket digits"),
+    ('ticket_prefixes = ["4x"]', "ticket prefix"),
+    ('ticket_prefixes = [""]', "ticket prefix"),
+    ('ticket_prefixes = ["4", "4"]', "twice"),
+    ("ticket_prefixes = [4]", "not texts"),
+    ('ticket_prefixes = ["1234567890123"]', "ticket prefix too long"),
+]
+
+
+@pytest.mark.parametrize(("setting", "code"), WRONG_SETTINGS)
+def test_a_wrong_setting_of_a_department_is_one_problem(setting: str, code: str) -> None:
+    key = setting.partition(" ")[0]
+    problems = refused(changed('title = "Technik"', f'title = "Technik"\n{setting}')).problems
+    assert [(problem.code, problem.line, problem.field) for problem in problems] == [
+        (code, 10, f"department.support.{key}")
+    ]
+
+
+def test_a_prefix_may_be_as_long_as_the_number_but_no_longer() -> None:
+    assert department_with('ticket_digits = "2"\nticket_prefixes = ["12"]').ticket_rule.accepts("12")
+    error = refused(
+        changed('title = "Technik"', 'title = "T"\nticket_digits = "2"\nticket_prefixes = ["123"]')
+    )
+    assert error.text("de") == (
+        "Zeile 11, department.support.ticket_prefixes: "
+        '"123" ist länger als eine ganze Ticketnummer; die hat höchstens 2 Ziffern.'
+    )
+    assert error.text("en") == (
+        "line 11, department.support.ticket_prefixes: "
+        '"123" is longer than a whole ticket number, which has at most 2 digits.'
+    )
+
+
 @pytest.mark.parametrize(("old", "new", "code", "line", "field"), ONE_PROBLEM)
 def test_one_mistake_is_one_problem_at_its_place(
     old: str, new: str, code: str, line: int, field: str
@@ -208,6 +332,11 @@ def test_one_mistake_is_one_problem_at_its_place(
         ('area_code = "0931"', 'country = "de"', "DE"),
         ('area_code = "0931"', 'area_code = "0931"\ntime_zone = "Europe/Berln"', "Europe/Berlin"),
         ('host = "127.0.0.1"', 'host = "127.0.0.1"\nsecurity = "starttsl"', "starttls"),
+        ('area_code = "0931"', 'callback_countries = ["at"]', "AT"),
+        ('title = "Technik"', 'title = "T"\nchoices = ["wait", "mesage"]', "message"),
+        ('title = "Technik"', 'title = "T"\nchoice = ["wait"]', "choices"),
+        ('title = "Technik"', 'title = "T"\nticket_digits = "8-5"', "5-8"),
+        ('title = "Technik"', 'title = "T"\nticket_digits = "5 bis 8"', "5-8"),
         ("mon-fri", "mo-fr", "mon-fri"),
         ("mon-fri", "Montag-Freitag", "mon-fri"),
         ("mon-fri", "mittwoch", "wed"),
@@ -356,6 +485,9 @@ def test_no_damage_to_the_file_is_anything_but_refused_or_read(data: st.DataObje
 
 
 names = st.from_regex(r"[a-z][a-z0-9_-]{0,30}", fullmatch=True).filter(lambda name: name not in RESERVED)
+callbacks = st.tuples(
+    st.lists(st.sampled_from(["AT", "CH", "DE", "FR"]), unique=True).map(tuple), st.booleans()
+)
 titles = (
     st.text(
         st.one_of(st.sampled_from("aäöüß&',.()#=-/ 1"), st.characters(codec="utf-8")), min_size=1, max_size=30
@@ -369,6 +501,19 @@ plain_texts = st.text(st.one_of(st.sampled_from('"\\#$'), st.characters(codec="u
 languages = st.sampled_from(["de", "en"])
 mail_addresses = st.from_regex(r"[a-z0-9]{1,9}(\.[a-z]{1,5})?@[a-z]{1,9}\.example", fullmatch=True)
 one_span = st.builds(Span, st.integers(0, 6), st.integers(0, 1439), st.integers(0, 1440))
+
+
+offers = st.fixed_dictionaries(
+    {choice: st.booleans() for choice in ("offers_wait", "offers_callback", "offers_message")}
+).filter(lambda offered: offered["offers_callback"] or offered["offers_message"])
+
+
+@st.composite
+def ticket_rules(draw: st.DrawFn) -> TicketRule:
+    shortest = draw(st.integers(1, 20))
+    longest = draw(st.integers(shortest, 20))
+    prefix = st.text("0123456789", min_size=1, max_size=longest)
+    return TicketRule(shortest, longest, tuple(draw(st.lists(prefix, max_size=3, unique=True))))
 
 
 @st.composite
@@ -426,6 +571,14 @@ def configs(draw: st.DrawFn) -> Config:
                 ring_seconds=draw(st.integers(3, 120)),
                 wrap_up_seconds=draw(st.integers(0, 3600)),
                 message_seconds=draw(st.integers(10, 1800)),
+                **draw(offers),
+                announce_position=draw(st.booleans()),
+                extra_prompts=tuple(draw(st.lists(names, max_size=3, unique=True))),
+                promise_minutes=draw(st.integers(0, 120)),
+                language_wait_seconds=draw(st.integers(0, 3600)),
+                ticket_from=draw(st.integers(0, 99)),
+                ticket_rule=draw(ticket_rules()),
+                callback_attempts=draw(st.integers(1, 10)),
             )
         )
     agents = [
@@ -440,7 +593,15 @@ def configs(draw: st.DrawFn) -> Config:
     ]
     secrets = st.from_regex(r"[A-Za-z0-9._-]{8,64}", fullmatch=True)
     return Config(
-        Office(draw(titles), draw(languages), country, area_code, zone, draw(st.integers(1, 3650))),
+        Office(
+            draw(titles),
+            draw(languages),
+            country,
+            area_code,
+            zone,
+            draw(st.integers(1, 3650)),
+            *draw(callbacks),
+        ),
         MailServer(
             host=draw(st.sampled_from(["127.0.0.1", "::1", "mail.musterbuero.example", "smtp-1"])),
             port=draw(st.integers(1, 65535)),
@@ -495,6 +656,22 @@ def test_what_is_taken_over_is_given_back(first: Config, second: Config) -> None
         assert export_config(db) == config
         assert db.execute("PRAGMA foreign_key_check").fetchall() == []
     db.close()
+
+
+def test_the_store_and_the_file_have_the_same_defaults(db: Database) -> None:
+    import_config(db, read_config(GOOD))
+    for table, insert, values in (
+        ("office", NEW_OFFICE, "(1, 'Musterbüro', 'de', 'DE', '0931', 'Europe/Berlin', 90)"),
+        ("departments", NEW_DEPARTMENT, "('other', 'T', 'de', 'a@b.example', 'greeting', 0, 20, 15, 180)"),
+    ):
+        own = {"name", "title", "mailbox"}
+        imported = next(db.query(f"SELECT * FROM {table}"))
+        db.execute("DELETE FROM office")
+        db.execute(f"{insert} {values}")
+        bare = list(db.query(f"SELECT * FROM {table}"))[-1]
+        assert {key: imported[key] for key in imported.keys() - own} == {
+            key: bare[key] for key in bare.keys() - own
+        }
 
 
 def test_the_floor_finds_every_form_at_once(db: Database) -> None:

@@ -1,0 +1,72 @@
+"""Ticket numbers: which keys are one, and when no more can follow."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from appliance.hotline.tickets import TICKET_DIGITS, TicketRule
+
+digits = st.text("0123456789", max_size=TICKET_DIGITS + 2)
+
+
+@st.composite
+def rules(draw: st.DrawFn) -> TicketRule:
+    """A rule as a config file can have it: no prefix is longer than a whole number."""
+    shortest = draw(st.integers(1, TICKET_DIGITS))
+    longest = draw(st.integers(shortest, TICKET_DIGITS))
+    prefix = st.text("0123456789", min_size=1, max_size=longest)
+    return TicketRule(shortest, longest, tuple(draw(st.lists(prefix, max_size=3))))
+
+
+@pytest.mark.parametrize(
+    ("rule", "good", "bad"),
+    [
+        (
+            TicketRule(5, 8),
+            ["12345", "12345678", "00000"],
+            ["", "1234", "123456789", "1234x", "12 4", "#234"],
+        ),
+        (TicketRule(6, 6, ("4", "70")), ["400000", "701234"], ["712345", "40000", "4000000", "123456"]),
+        (TicketRule(1, 3, ("123",)), ["123"], ["1", "12", "124", "1234"]),
+        (TicketRule(1, 20), ["1"], ["²", "\u0664", "-1", "+1", "1\n"]),
+    ],
+)
+def test_a_ticket_number_has_its_digits_and_its_beginning(
+    rule: TicketRule, good: list[str], bad: list[str]
+) -> None:
+    assert [keys for keys in [*good, *bad] if rule.accepts(keys)] == good
+
+
+@given(rule=rules(), keys=st.one_of(digits, st.text(max_size=TICKET_DIGITS)))
+def test_accepting_is_what_the_pattern_would_say(rule: TicketRule, keys: str) -> None:
+    length = f"[0-9]{{{rule.shortest},{rule.longest}}}"
+    pattern = f"(?=(?:{'|'.join(rule.prefixes)})){length}"
+    assert rule.accepts(keys) == bool(re.fullmatch(pattern, keys))
+
+
+@given(rule=rules(), keys=digits, more=st.text("0123456789", min_size=1, max_size=3))
+@example(rule=TicketRule(2, 4), keys="1234", more="5")
+def test_after_a_complete_number_nothing_is_accepted(rule: TicketRule, keys: str, more: str) -> None:
+    if rule.complete(keys):
+        assert not rule.accepts(keys + more)
+
+
+@given(data=st.data(), rule=rules())
+def test_whoever_keys_in_a_ticket_number_is_heard_out(data: st.DataObject, rule: TicketRule) -> None:
+    start = data.draw(st.sampled_from(rule.prefixes or ("",)))
+    least = max(rule.shortest - len(start), 0)
+    ticket = start + data.draw(
+        st.text("0123456789", min_size=least, max_size=max(rule.longest - len(start), least))
+    )
+    assert rule.accepts(ticket)
+    assert not any(rule.complete(ticket[:length]) for length in range(len(ticket)))
+    assert rule.complete(ticket) == (len(ticket) == rule.longest)
+
+
+@given(rule=rules(), keys=digits)
+def test_a_wrong_beginning_is_heard_out_as_well(rule: TicketRule, keys: str) -> None:
+    assert rule.complete(keys) == (len(keys) >= rule.longest)
