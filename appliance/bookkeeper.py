@@ -159,9 +159,9 @@ class Bookkeeper:
             case "STEP":
                 ledger.add_step(db, record.call, record.detail, "", record.at)
             case "BRIDGE_ENTER" if _is_attempt(record):
-                callbacks.connect(db, record.call, record.phone, record.at)
+                callbacks.connect(db, record.call, record.channel, record.at)
             case "BRIDGE_ENTER":
-                ledger.connect_call(db, record.call, record.phone, record.at)
+                ledger.connect_call(db, record.call, record.channel, record.at)
             case "LINKEDID_END" if _is_attempt(record):
                 callbacks.settle_attempt(db, record.call, times.now())
             case "LINKEDID_END":

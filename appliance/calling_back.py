@@ -16,7 +16,7 @@ from appliance.language import say_in
 from appliance.settings import Settings, SipLine
 from appliance.store import callbacks, times
 from appliance.store.database import open_store
-from appliance.store.office import callback_rules, department, number_of, office_facts
+from appliance.store.office import agent_at, callback_rules, department, number_of, office_facts
 from appliance.switchboard import Switchboard
 from appliance.telephony.callback_call import CustomerFacts, call_back
 from appliance.telephony.fastagi import CallerLeg
@@ -54,7 +54,7 @@ class CallingBack:
         """The agent has picked up: the rest is the dialog's."""
         db = open_store(self._settings.store)
         try:
-            call_back(leg, RunningAttempt(self._settings, self._switchboard(), db, leg.argument(1)))
+            call_back(leg, RunningAttempt(self._settings, self._switchboard(), db, leg))
         finally:
             db.close()
 
@@ -122,13 +122,14 @@ class CallingBack:
 class RunningAttempt:
     """What `callback_call.Attempt` asks for, for one attempt."""
 
-    def __init__(self, settings: Settings, switchboard: Switchboard, db: Database, attempt: str) -> None:
+    def __init__(self, settings: Settings, switchboard: Switchboard, db: Database, leg: CallerLeg) -> None:
         self.prompts = settings.prompts
         self._settings = settings
         self._switchboard = switchboard
         self._db = db
-        self._attempt = attempt
-        self._callback = callbacks.of_attempt(db, attempt)
+        self._agent = agent_at(db, leg.channel)
+        self._attempt = leg.argument(1)
+        self._callback = callbacks.of_attempt(db, self._attempt)
 
     def customer(self) -> CustomerFacts | None:
         """Whom this attempt is for; None when the request is settled already."""
@@ -148,7 +149,7 @@ class RunningAttempt:
 
     def may_dial(self) -> bool:
         """Commit that the customer is dialled now; False when that must not be."""
-        return callbacks.dial(self._db, self._attempt, times.now())
+        return callbacks.dial(self._db, self._attempt, self._agent, times.now())
 
     def result(self, result: Result) -> None:
         """Commit how dialling the customer ended."""

@@ -16,9 +16,12 @@ from appliance.hotline.presence import Presence
 from appliance.language import say, terminal_language
 from appliance.settings import Settings, read_settings
 from appliance.store import ledger, people, times
+from appliance.store.callbacks import cancel
 from appliance.store.config import ConfigError, export_config, import_config, read_config, write_config
 from appliance.store.database import open_store
 from appliance.store.liveness import AlreadyRunning, supervisor_runs
+from appliance.store.missed import call_back, missed_callers
+from appliance.store.office import callback_refusal
 
 DEFAULT_STATE = "/var/lib/freizeichen"
 _as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON for a program to read.")
@@ -177,6 +180,100 @@ def status(settings: Settings, as_json: bool) -> None:
         for problem in problems:
             click.secho(f"! {problem}", fg="red")
     sys.exit(1 if problems else 0)
+
+
+@main.command()
+@click.option("--call-back", "call", metavar="CALL", help="Put this caller back in line, to be called back.")
+@_as_json
+@click.pass_obj
+def missed(settings: Settings, call: str | None, as_json: bool) -> None:
+    """Show who hung up while waiting and has not reached us since."""
+    db = _store(settings)
+    if call is not None:
+        _call_back(db, call)
+    rows = [
+        {
+            "call": caller.call,
+            "department": caller.department,
+            "caller": caller.caller,
+            "name": caller.caller_name,
+            "ticket": caller.ticket,
+            "waited_since": times.to_text(caller.waits_since),
+            "waited_seconds": round(caller.waited_seconds),
+            "called_back": caller.called_back,
+        }
+        for caller in missed_callers(db)
+    ]
+    if as_json:
+        _print_json(rows)
+        return
+    for row in rows:
+        number = row["caller"] or say("unterdrückt", "withheld")
+        state = say("wird zurückgerufen", "is called back") if row["called_back"] else ""
+        waited = f"{row['waited_seconds']} s"
+        click.echo(
+            f"{row['call']:18} {number:17} {row['name']:20} {row['department']:12} {waited:>6}  {state}"
+        )
+    if not rows:
+        click.echo(say("Niemand wurde verpasst.", "Nobody was missed."))
+
+
+def _call_back(db: Database, call: str) -> None:
+    caller = next((missed for missed in missed_callers(db) if missed.call == call), None)
+    if caller is None:
+        raise click.ClickException(
+            say(f"Kein verpasster Anruf: {call}", f"This is not a missed call: {call}")
+        )
+    refusal = callback_refusal(db, caller.caller) if caller.caller else None
+    if refusal or not caller.caller:
+        raise click.ClickException(
+            say(
+                f"Dorthin wird nicht zurückgerufen: {caller.caller or 'Nummer unterdrückt'}",
+                f"This number is not called back: {caller.caller or 'withheld'}",
+            )
+        )
+    call_back(db, call, times.now())
+
+
+@main.group()
+def callbacks() -> None:
+    """Who is to be called back, and how far that has come."""
+
+
+@callbacks.command("list")
+@click.option("--all", "everything", is_flag=True, help="Those that are settled, too.")
+@_as_json
+@click.pass_obj
+def callbacks_list(settings: Settings, everything: bool, as_json: bool) -> None:
+    """Show the requests in the order of their places in line."""
+    which = "" if everything else "WHERE closed_at = ''"
+    rows = list(
+        _store(settings).query(
+            "SELECT id, number, name, department, ticket, arrived, state, attempts, next_attempt_at, call "
+            f"FROM callbacks {which} ORDER BY arrived, id"
+        )
+    )
+    if as_json:
+        _print_json(rows)
+        return
+    for row in rows:
+        click.echo(
+            f"{row['id']:4} {row['number']:17} {row['department']:12} {row['arrived'][11:19]} "
+            f"{row['state']:12} {row['attempts']} {row['name']}"
+        )
+    if not rows:
+        click.echo(say("Niemand wartet auf einen Rückruf.", "Nobody waits to be called back."))
+
+
+@callbacks.command("cancel")
+@click.argument("callback", type=int)
+@click.pass_obj
+def callbacks_cancel(settings: Settings, callback: int) -> None:
+    """Cancel the request with this number; nobody calls back then."""
+    if not cancel(_store(settings), callback, times.now()):
+        raise click.ClickException(
+            say(f"Kein offener Rückruf: {callback}", f"There is no open callback {callback}")
+        )
 
 
 @main.group("ledger")

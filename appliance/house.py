@@ -12,7 +12,6 @@ from pathlib import Path
 from sqlite_utils import Database
 
 from appliance.bookkeeper import Bookkeeper
-from appliance.hotline.callback_numbers import refusal
 from appliance.hotline.departments import Department
 from appliance.hotline.matching import WaitingCaller
 from appliance.hotline.numbers import clean_caller_name, spoken, to_e164
@@ -21,7 +20,7 @@ from appliance.mail.spool import MessageFacts, accept_recording
 from appliance.settings import Settings
 from appliance.store import callbacks, ledger, times
 from appliance.store.database import exclusive, open_store
-from appliance.store.office import callback_rules, department_dialled
+from appliance.store.office import callback_refusal, callback_rules, department_dialled
 from appliance.switchboard import Switchboard, SwitchboardPlace
 from appliance.telephony.dialog import take_call
 from appliance.telephony.fastagi import CallerLeg
@@ -106,13 +105,7 @@ class HouseOfOneCall:
 
     def refusal(self, number: str) -> str:
         """Why this number is not called back, as the end of the prompt that says so; '' when it is."""
-        rules = callback_rules(self._db)
-        return refusal(
-            number,
-            country=rules.country,
-            own_numbers=rules.own_numbers,
-            foreign_allowed=rules.foreign_allowed,
-        ) or ""
+        return callback_refusal(self._db, number) or ""
 
     def promise_callback(self, number: str) -> None:
         """Commit that this person is called back at `number` in his place in line."""

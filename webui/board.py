@@ -159,8 +159,8 @@ def read_board(db: Database, now: datetime, *, supervisor_holds_lock: bool) -> B
         beat = lamps.get("supervisor")
         runs = supervisor_holds_lock if beat is None else _is_fresh(beat["changed_at"], now)
         patterns = {name: row["pattern"] if runs else UNKNOWN for name, row in lamps.items()}
-        live = _calls(db, "outcome = '' ORDER BY started_at, call", LIVE_CALLS)
-        live_count: int = _rows(db, "SELECT count(*) AS n FROM calls WHERE outcome = ''")[0]["n"]
+        live = _calls(db, "ended_at = '' ORDER BY started_at, call", LIVE_CALLS)
+        live_count: int = _rows(db, "SELECT count(*) AS n FROM calls WHERE ended_at = ''")[0]["n"]
         return Board(
             office=office.name,
             country=office.country,
@@ -175,7 +175,7 @@ def read_board(db: Database, now: datetime, *, supervisor_holds_lock: bool) -> B
             live_calls=live,
             live_calls_left_out=live_count - len(live),
             ended_calls=_calls(
-                db, "outcome <> '' ORDER BY max(ended_at, started_at) DESC, call DESC", ENDED_CALLS
+                db, "ended_at <> '' ORDER BY max(ended_at, started_at) DESC, call DESC", ENDED_CALLS
             ),
             messages=_messages(db),
         )

@@ -72,6 +72,8 @@ def ahead_of(
     caller: WaitingCaller, waiting: Iterable[WaitingCaller], agents: Iterable[Agent]
 ) -> list[WaitingCaller]:
     """Who is served before this caller: those before him in line who need one of his agents, too."""
-    rivals = {department for a in agents if a.is_present() and serves(a, caller) for department in a.departments}
+    rivals = {
+        department for a in agents if a.is_present() and serves(a, caller) for department in a.departments
+    }
     place = (caller.arrived, caller.call)
     return [c for c in in_order(waiting) if (c.arrived, c.call) < place and c.department in rivals]

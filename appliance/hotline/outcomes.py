@@ -14,12 +14,14 @@ class Outcome(StrEnum):
 
     NOT_REACHED: every attempt to call back failed, and the mailbox was told. CALLED_AGAIN: before
     he was called back the caller reached us himself; that call has its own outcome.
+    CALLBACK_CANCELLED: somebody in the office has struck the callback off.
     """
 
     TALKED = "talked"
     CALLED_BACK = "called back"
     NOT_REACHED = "not reached"
     CALLED_AGAIN = "called again"
+    CALLBACK_CANCELLED = "callback cancelled"
     MESSAGE = "message"
     HUNG_UP = "hung up"
     TOLD_CLOSED = "told closed"

@@ -1,4 +1,4 @@
-"""The e-mail that carries a voice message to its department, in German or English."""
+"""The e-mails to a department, in German or English: a voice message, or a callback that failed."""
 
 from __future__ import annotations
 
@@ -35,6 +35,9 @@ _WORDS = {
         "seconds": "Sekunden",
         "opening": "Jemand hat am Telefon eine Nachricht hinterlassen. Sie liegt als MP3-Datei bei.",
         "withheld": "Die Rufnummer wurde nicht übermittelt.",
+        "not reached": "Nicht erreicht: {who} für {department}",
+        "tried": "Dieser Anrufer bat um einen Rückruf. Er wurde {attempts} Mal angerufen und nicht erreicht.",
+        "ticket": "Vorgang",
     },
     "en": {
         "subject": "New message from {who} for {department}",
@@ -52,13 +55,19 @@ _WORDS = {
         "seconds": "seconds",
         "opening": "Somebody left a message on the telephone. It is attached as an MP3 file.",
         "withheld": "The caller's number was not sent.",
+        "not reached": "Not reached: {who} for {department}",
+        "tried": "This caller asked to be called back. He was called {attempts} times and not reached.",
+        "ticket": "Ticket",
     },
 }
 
 
 @dataclass(frozen=True, slots=True)
 class LetterFacts:
-    """All that a letter says. `caller` is E.164 or whatever the network sent; `country` like "DE"."""
+    """All that a letter says. `caller` is E.164 or whatever the network sent; `country` like "DE".
+
+    `seconds` is the length of a voice message; `attempts`, of a callback, how often it was tried.
+    """
 
     message_id: str
     language: str
@@ -71,11 +80,15 @@ class LetterFacts:
     caller: str
     caller_name: str
     recorded_at: datetime
-    seconds: float
+    seconds: float = 0.0
+    attempts: int = 0
+    ticket: str = ""
 
 
-def build_letter(facts: LetterFacts, mp3: bytes) -> EmailMessage:
-    """The letter with its sound. The same facts give the same Message-ID, Date and text each time.
+def build_letter(facts: LetterFacts, mp3: bytes | None) -> EmailMessage:
+    """The letter with its sound; without one, the letter about somebody who could not be called back.
+
+    The same facts give the same Message-ID, Date and text each time.
 
     Raises ValueError when the sender or recipient is no e-mail address.
     """
@@ -87,18 +100,20 @@ def build_letter(facts: LetterFacts, mp3: bytes) -> EmailMessage:
     letter = EmailMessage(policy=SMTP)
     letter["From"] = Address(display_name=office, addr_spec=mail_address(facts.sender))
     letter["To"] = Address(addr_spec=mail_address(facts.recipient))
-    letter["Subject"] = words["subject"].format(who=who, department=department)
+    subject = words["not reached" if mp3 is None else "subject"]
+    letter["Subject"] = subject.format(who=who, department=department)
     letter["Date"] = format_datetime(local)
     letter["Message-ID"] = facts.message_id
     letter["Auto-Submitted"] = "auto-generated"
     lines = [
-        words["opening"],
+        words["tried"].format(attempts=facts.attempts) if mp3 is None else words["opening"],
         "",
         f"{words['department']}: {department}",
         f"{words['caller']}: {number}",
         *([f"{words['name']}: {name}"] if name else []),
         f"{words['time']}: {local.strftime(words['date form'])}",
-        f"{words['length']}: {length_in_words(facts.seconds, facts.language)}",
+        *([f"{words['ticket']}: {one_line(facts.ticket)}"] if facts.ticket else []),
+        *([] if mp3 is None else [f"{words['length']}: {length_in_words(facts.seconds, facts.language)}"]),
         "",
         _call_back_line(facts),
         "",
@@ -106,7 +121,8 @@ def build_letter(facts: LetterFacts, mp3: bytes) -> EmailMessage:
         office,
     ]
     letter.set_content("\n".join(lines) + "\n", cte="quoted-printable")  # some servers take no 8 bit
-    letter.add_attachment(mp3, maintype="audio", subtype="mpeg", filename=file_name(facts))
+    if mp3 is not None:
+        letter.add_attachment(mp3, maintype="audio", subtype="mpeg", filename=file_name(facts))
     return letter
 
 

@@ -1,4 +1,4 @@
-"""The thread that hands voice messages to the mail server, for as long as that takes.
+"""The thread that hands the office's mails to the mail server, for as long as that takes.
 
 A mail counts as delivered when the server has said 250 to its whole text, and not before. When the
 connection breaks between the two, nobody can know; the mail goes again with the same Message-ID.
@@ -51,7 +51,7 @@ class DeliveryState:
 
 @dataclass(frozen=True, slots=True)
 class _Due:
-    """A row of the outbox to be sent now. `sound` is relative to the spool."""
+    """A row of the outbox to be sent now. `sound` is relative to the spool, '' for a letter without."""
 
     id: int
     call: str
@@ -165,7 +165,7 @@ class Outbox:
     def _idle_seconds(self, db: Database) -> float:
         """Until the next attempt, but never for long."""
         next_attempt = db.execute(
-            "SELECT min(next_attempt_at) FROM outbox WHERE delivered_at = '' AND message IS NOT NULL"
+            "SELECT min(next_attempt_at) FROM outbox WHERE delivered_at = ''"
         ).fetchone()[0]
         if next_attempt is None or read_mail_server(db) is None:
             return _IDLE_SECONDS
@@ -189,13 +189,19 @@ class Outbox:
         instant = now()
         longest = timedelta(seconds=self._longest_pause)
         rows = db.query(
-            "SELECT o.id, o.message_id, o.attempts, o.language, m.call, m.caller, m.caller_name,"
-            " m.recorded_at, m.seconds, m.sound, coalesce(d.title, m.department) AS department,"
+            "SELECT o.id, o.message_id, o.attempts, o.language, w.call, w.caller, w.caller_name,"
+            " w.recorded_at, w.seconds, w.sound, w.tried, coalesce(c.ticket, '') AS ticket,"
+            " coalesce(d.title, w.department) AS department,"
             " coalesce(nullif(d.mailbox, ''), o.recipient) AS recipient,"
             " coalesce(f.name, 'Freizeichen') AS office, coalesce(f.country, 'DE') AS country,"
             " coalesce(f.time_zone, 'Europe/Berlin') AS time_zone"
-            " FROM outbox AS o JOIN messages AS m ON m.id = o.message"
-            " LEFT JOIN departments AS d ON d.name = m.department LEFT JOIN office AS f ON f.id = 1"
+            " FROM outbox AS o JOIN"
+            " (SELECT id AS message, NULL AS callback, call, department, caller, caller_name, recorded_at,"
+            "   seconds, sound, 0 AS tried FROM messages"
+            "  UNION ALL SELECT NULL, id, call, department, number, name, created_at, 0, '', attempts"
+            "   FROM callbacks) AS w ON w.message = o.message OR w.callback = o.callback"
+            " LEFT JOIN calls AS c ON c.call = w.call"
+            " LEFT JOIN departments AS d ON d.name = w.department LEFT JOIN office AS f ON f.id = 1"
             # Further away than any pause: the clock was set back.
             " WHERE o.delivered_at = '' AND (:everything OR o.next_attempt_at <= :now"
             " OR o.next_attempt_at > :latest) ORDER BY o.attempts, o.id",
@@ -220,6 +226,8 @@ class Outbox:
                     caller_name=row["caller_name"],
                     recorded_at=from_text(row["recorded_at"]),
                     seconds=row["seconds"],
+                    attempts=row["tried"],
+                    ticket=row["ticket"],
                 ),
             )
             for row in rows
@@ -260,7 +268,7 @@ class Outbox:
         if not mail.facts.recipient:
             raise UndeliverableError(NO_MAILBOX)
         try:
-            mp3 = (self._spool / mail.sound).read_bytes()
+            mp3 = (self._spool / mail.sound).read_bytes() if mail.sound else None
         except OSError as error:
             raise UndeliverableError(NO_SOUND) from error
         self._client.send_message(

@@ -29,4 +29,9 @@ def remove_old(db: Database, spool: Path, before: datetime) -> int:
         with exclusive(db):
             db.execute("DELETE FROM outbox WHERE id = ?", [mail])
             db.execute("DELETE FROM messages WHERE id = ?", [message])
+    with exclusive(db):
+        db.execute(
+            "DELETE FROM outbox WHERE message IS NULL AND delivered_at != '' AND delivered_at < ?",
+            [to_text(before)],
+        )
     return len(old)

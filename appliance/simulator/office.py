@@ -191,6 +191,10 @@ class SimulatedOffice:
         row = self.db.execute("SELECT phone FROM agents WHERE name = ?", [agent]).fetchone()
         return self.exchange.phone(row[0])
 
+    def customer(self, number: str = "+491701234567") -> DeskPhone:
+        """The telephone of somebody outside, which the box may call back."""
+        return self.exchange.phone(number)
+
     def presses(self, button: str) -> None:
         """Somebody presses a button of the panel, for example ``agent:anna``."""
         people.press(self.db, button)

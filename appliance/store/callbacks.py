@@ -12,7 +12,7 @@ from appliance.hotline.callbacks import Callback, Result, State, after_attempt
 from appliance.hotline.outcomes import Outcome
 from appliance.store import ledger
 from appliance.store.database import exclusive
-from appliance.store.office import mailbox_of
+from appliance.store.office import agent_at, mailbox_of
 from appliance.store.times import from_text, to_text
 
 ATTEMPT = "callback-"  # begins the call number of an attempt, which we give Asterisk ourselves
@@ -21,11 +21,13 @@ _OUTCOMES = {
     State.REACHED: Outcome.CALLED_BACK,
     State.NOT_REACHED: Outcome.NOT_REACHED,
     State.CALLED_AGAIN: Outcome.CALLED_AGAIN,
-    State.CANCELLED: Outcome.HUNG_UP,
+    State.CANCELLED: Outcome.CALLBACK_CANCELLED,
 }
 
 
-def request(db: Database, call: str, number: str, *, arrived: datetime, now: datetime) -> int:
+def request(
+    db: Database, call: str, number: str, *, arrived: datetime, now: datetime, step: str = "callback promised"
+) -> int:
     """Commit that the caller of `call` is to be called back at `number` (E.164), in his place in line.
 
     A department calls a number back once: asked for again, the request there is gets the older place
@@ -58,7 +60,7 @@ def request(db: Database, call: str, number: str, *, arrived: datetime, now: dat
             [number, row["department"]],
         ).fetchone()[0]
         db.execute("UPDATE calls SET callback = ? WHERE call = ?", [callback, call])
-        ledger.add_step(db, call, "callback promised", number, now)
+        ledger.add_step(db, call, step, number, now)
     return callback
 
 
@@ -134,18 +136,17 @@ def note_result(db: Database, attempt: str, result: Result) -> None:
     )
 
 
-def connect(db: Database, attempt: str, phone: str, at: datetime) -> None:
+def connect(db: Database, attempt: str, channel: str, at: datetime) -> None:
     """Enter that an agent and the customer talk, by Asterisk's records; the first time counts."""
-    callback = of_attempt(db, attempt)
-    agent = db.execute("SELECT agent FROM phone_owners WHERE phone = ?", [phone]).fetchone()
-    if callback is None or agent is None:
+    callback, agent = of_attempt(db, attempt), agent_at(db, channel)
+    if callback is None or not agent:
         return
     note_result(db, attempt, Result.TALKED)
     db.execute(
         "UPDATE calls SET agent = ?, connected_at = ? WHERE callback = ? AND connected_at = ''",
-        [agent[0], to_text(at), callback.id],
+        [agent, to_text(at), callback.id],
     )
-    ledger.add_step(db, callback.call, "talks", agent[0], at)
+    ledger.add_step(db, callback.call, "talks", agent, at)
 
 
 def settle_attempt(db: Database, attempt: str, now: datetime) -> None:
@@ -199,6 +200,16 @@ def close(db: Database, callback: int, state: State, now: datetime) -> None:
             ledger.add_step(db, call, "ended", str(_OUTCOMES[state]), now)
 
 
+def cancel(db: Database, callback: int, now: datetime) -> bool:
+    """Commit that the office does not call this person back; False when it was settled already."""
+    with exclusive(db):
+        row = db.execute("SELECT closed_at FROM callbacks WHERE id = ?", [callback]).fetchone()
+        if row is None or row[0]:
+            return False
+        close(db, callback, State.CANCELLED, now)
+    return True
+
+
 def close_after_call(db: Database, call: str, now: datetime) -> None:
     """Close what the caller of an ended call has got by himself: he talked to the department, or left a message."""
     row = next(db.query("SELECT * FROM calls WHERE call = ?", [call]), None)
@@ -226,7 +237,11 @@ def _tell_mailbox(db: Database, row: dict[str, Any], now: datetime) -> None:
     """A mail to the department that this person could not be reached."""
     db.execute(
         "INSERT INTO outbox (callback, message_id, recipient, language) VALUES (?, ?, ?, ?)",
-        [row["id"], f"<callback-{row['id']}.{secrets.token_hex(8)}@freizeichen.local>", *mailbox_of(db, row["department"])],
+        [
+            row["id"],
+            f"<callback-{row['id']}.{secrets.token_hex(8)}@freizeichen.local>",
+            *mailbox_of(db, row["department"]),
+        ],
     )
 
 

@@ -9,6 +9,7 @@ from sqlite_utils import Database
 
 from appliance.hotline.outcomes import Evidence, Outcome, outcome_of
 from appliance.store.database import exclusive
+from appliance.store.office import agent_at
 from appliance.store.times import to_text
 
 WAITS = "waits"
@@ -46,18 +47,18 @@ def add_step(db: Database, call: str, step: str, detail: str, at: datetime) -> N
         )
 
 
-def connect_call(db: Database, call: str, phone: str, at: datetime) -> None:
-    """Enter that the caller talks to whoever owns this phone; other channels are not news."""
-    row = db.execute("SELECT agent FROM phone_owners WHERE phone = ?", [phone]).fetchone()
-    if row is None:
+def connect_call(db: Database, call: str, channel: str, at: datetime) -> None:
+    """Enter that the caller talks to the agent whose phone this channel is; other channels are not news."""
+    agent = agent_at(db, channel)
+    if not agent:
         return
     connected = db.execute(
         "UPDATE calls SET agent = ?1, "
         "connected_at = CASE connected_at WHEN '' THEN ?2 ELSE connected_at END WHERE call = ?3",
-        [row[0], to_text(at), call],
+        [agent, to_text(at), call],
     ).rowcount
     if connected:
-        add_step(db, call, "talks", row[0], at)
+        add_step(db, call, "talks", agent, at)
 
 
 def open_calls(db: Database) -> list[str]:
@@ -144,7 +145,9 @@ def check(db: Database, *, alive: frozenset[str]) -> list[Fault]:
         "SELECT call FROM calls WHERE outcome = '' "
         "AND NOT EXISTS (SELECT 1 FROM callbacks WHERE id = callback AND closed_at = '')"
     ).fetchall()
-    faults = [Fault(call, "the call is over and has no outcome") for (call,) in unsettled if call not in alive]
+    faults = [
+        Fault(call, "the call is over and has no outcome") for (call,) in unsettled if call not in alive
+    ]
     for what, question in _FAULTS.items():
         faults += [Fault(call, what) for (call,) in db.execute(question).fetchall()]
     return faults

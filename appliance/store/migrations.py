@@ -181,7 +181,7 @@ CREATE TABLE calls (
   agent TEXT NOT NULL DEFAULT '',
   callback INTEGER REFERENCES callbacks (id),
   outcome TEXT NOT NULL DEFAULT '' CHECK (outcome IN ('', 'talked', 'called back', 'not reached',
-    'called again', 'message', 'hung up', 'told closed', 'told unassigned'))
+    'called again', 'callback cancelled', 'message', 'hung up', 'told closed', 'told unassigned'))
 ) STRICT;
 CREATE INDEX calls_open ON calls (call) WHERE outcome = '';
 CREATE INDEX calls_by_caller ON calls (caller, started_at);

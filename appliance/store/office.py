@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from sqlite_utils import Database
 
+from appliance.hotline.callback_numbers import Refusal, refusal
 from appliance.hotline.departments import Department
 from appliance.hotline.tickets import TicketRule
 
@@ -61,6 +62,17 @@ def callback_rules(db: Database) -> CallbackRules:
     )
 
 
+def callback_refusal(db: Database, number: str) -> Refusal | None:
+    """Why the office does not call this number back; None when it does."""
+    rules = callback_rules(db)
+    return refusal(
+        number,
+        country=rules.country,
+        own_numbers=rules.own_numbers,
+        foreign_allowed=rules.foreign_allowed,
+    )
+
+
 def department_dialled(db: Database, dialled: str) -> Department | None:
     """Look up what was dialled, exactly as the floor does; None for a number that is not ours."""
     return _department(db, "(SELECT department FROM floor WHERE dialled = ?)", dialled)
@@ -107,6 +119,13 @@ def number_of(db: Database, department: str) -> str:
     """The number (E.164) a department is called at, '' when it has none."""
     row = db.execute("SELECT min(number) FROM numbers WHERE department = ?", [department]).fetchone()
     return str(row[0] or "")
+
+
+def agent_at(db: Database, channel: str) -> str:
+    """Whose phone a channel such as ``PJSIP/desk_1-0000002a`` belongs to, '' for nobody's."""
+    phone = channel.partition("/")[2].rpartition("-")[0]
+    row = db.execute("SELECT agent FROM phone_owners WHERE phone = ?", [phone]).fetchone()
+    return str(row[0]) if row else ""
 
 
 def mailbox_of(db: Database, department: str) -> tuple[str, str]:

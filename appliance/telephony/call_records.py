@@ -26,11 +26,6 @@ class CallRecord:
     caller_name: str
     detail: str
 
-    @property
-    def phone(self) -> str:
-        """The phone a channel such as ``PJSIP/desk_1-0000002a`` belongs to."""
-        return self.channel.partition("/")[2].rpartition("-")[0]
-
 
 def parse_record(line: str) -> CallRecord | None:
     """Read one line as `cel_custom.conf` writes it; None for anything else."""

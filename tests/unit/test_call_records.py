@@ -30,7 +30,7 @@ def test_a_record_as_asterisk_writes_it() -> None:
     assert record.at.isoformat() == "2026-11-24T04:38:14.258164+00:00"
     bridge = parse_record(BRIDGE)
     assert bridge is not None
-    assert bridge.phone == "desk_1"
+    assert bridge.channel == "PJSIP/desk_1-00000001"
 
 
 @given(st.text())
