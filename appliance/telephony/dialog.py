@@ -141,7 +141,7 @@ def reach_an_agent(call: Call, department: Department) -> bool:
                 if not told_busy:
                     call.house.note("all busy told")
                     key = call.hears("all-busy", _MESSAGE_KEY + WAKE_KEY) or call.hears(
-                        "offer-wait-or-message", _MESSAGE_KEY + WAKE_KEY
+                        "offer-wait", _MESSAGE_KEY + WAKE_KEY
                     )
                 else:
                     key = call.hears("still-waiting", _MESSAGE_KEY + WAKE_KEY)
