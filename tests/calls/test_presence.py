@@ -161,7 +161,7 @@ def test_waiting_ends_when_everybody_goes_home(office: SimulatedOffice) -> None:
     office.desk("anna").answers()
     second.dials("0931 555-10")
     busy = second.hears("all-busy")
-    second.hears("offer-wait-or-message", after=busy)
+    second.hears("offer-wait", after=busy)
     office.presses("agent:anna:home")
     told = second.hears("nobody-present", after=busy)
     second.hears("leave-message", after=told)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import random
+import re
 import wave
 from array import array
 from pathlib import Path
@@ -34,7 +35,9 @@ from appliance.telephony.prompts.speech import (
     write_digests,
 )
 
-EVERY_SOUND = [(key, language) for key in load_catalogue() for language in LANGUAGES]
+PROMPTS = load_catalogue()
+MADE = load_digests()
+EVERY_SOUND = [(key, language) for key in PROMPTS for language in LANGUAGES]
 
 
 def dbfs(level: float) -> float:
@@ -51,9 +54,18 @@ def write_wav(path: Path, sound: array[int], rate_hz: int = 8000, channels: int 
     return path
 
 
+def spoken_letters(text: str) -> int:
+    """About how many letters are spoken; a figure is said as a word of some four letters."""
+    return len(re.sub("[0-9]", "four", text))
+
+
 def gsm_frames(count: int, seed: int = 610) -> bytes:
     bits = random.Random(seed)
     return b"".join(bytes([0xD0 | bits.getrandbits(4)]) + bits.randbytes(32) for _ in range(count))
+
+
+def family(numbers: str, de: str = "Du bist {n}.", en: str = "You are {n}.") -> str:
+    return f'[place]\nnumbers = {numbers}\nde = "{de}"\nen = "{en}"\n'
 
 
 TONE = array("h", (int(8000 * math.sin(i / 3)) for i in range(800)))
@@ -62,24 +74,25 @@ TONE = array("h", (int(8000 * math.sin(i / 3)) for i in range(800)))
 class TestBuiltInSpeech:
     @pytest.mark.parametrize(("key", "language"), EVERY_SOUND)
     def test_says_the_text_of_the_catalogue(self, key: str, language: str) -> None:
-        made = load_digests().get((key, language))
+        made = MADE.get((key, language))
         assert made is not None, "no sound was made of this prompt: run speak.py"
-        text = load_catalogue()[key].texts[language]
+        text = PROMPTS[key].texts[language]
         assert made.digest == digest(text, made.voice), "the text has changed since: run speak.py"
 
     @pytest.mark.parametrize(("key", "language"), EVERY_SOUND)
     def test_is_loud_enough_not_clipped_and_as_long_as_its_text(self, key: str, language: str) -> None:
         sound = np.array(samples(speech_file(key, language)), float)
-        assert -22 < dbfs(float(np.sqrt(np.mean(sound**2)))) < -17
+        speech = sound[760:-760]
+        assert -23 < dbfs(float(np.sqrt(np.mean(speech**2)))) < -17
         assert dbfs(float(np.abs(sound).max())) < -2.5
-        letters = len(load_catalogue()[key].texts[language])
-        assert 0.03 < len(sound) / 8000 / letters < 0.13
+        letters = spoken_letters(PROMPTS[key].texts[language])
+        assert 0.03 < len(speech) / 8000 / letters < 0.15
         for silence in (sound[:760], sound[-760:]):
             assert np.abs(silence).max() < 300
 
     def test_there_are_no_files_that_nobody_needs(self) -> None:
         files = {(file.stem, file.parent.name) for file in SPEECH.glob("*/*")}
-        assert files == set(EVERY_SOUND) == set(load_digests())
+        assert files == set(EVERY_SOUND) == set(MADE)
 
     def test_digests_are_read_as_they_were_written(self, tmp_path: Path) -> None:
         spoken = {("greeting", "de"): Spoken("voice de", "12"), ("closed", "en"): Spoken("voice en", "34")}
@@ -106,6 +119,20 @@ class TestCatalogue:
             ('[Closed_now]\nde = "Zu."\nen = "Closed."', "[Closed_now]: a key is small letters"),
             ('closed = "Zu."', "[closed]: must be a table"),
             ('[closed]\nde = "Zu."\nen = "Closed."\n[closed]\nde = "Zu."', "closed"),
+            (family('"2-4"', de="Du bist dran."), "[place]: de has {n} once"),
+            (family('"2-4"', de="{n} von {n}."), "[place]: de has {n} once"),
+            (family('"2-4"', de="Du bist {n}{m}."), "[place]: de has {n} once"),
+            (family('"2-4"', en=" {n}"), "[place]: en needs a text"),
+            ('[place]\nde = "Du bist {n}."\nen = "You."', "[place]: de has {n} once in a family, else no"),
+            (family("[2, 4]"), "[place]: numbers must be like"),
+            (family('"2-"'), "[place]: numbers must be like"),
+            (family('"2-1000"'), "[place]: numbers must be like"),
+            (family('"two"'), "[place]: numbers must be like"),
+            (family('""'), "[place]: numbers must be like"),
+            (family('"4-2"'), "[place]: numbers must rise"),
+            (family('"2-5, 4-6"'), "[place]: numbers must rise"),
+            (family('"2-4"') + "human.en = 'vm'", "[place]: a family has no human voice"),
+            (family('"2-4"') + '[place-3]\nde = "Drei."\nen = "Three."', "[place-3]: stands there 2 times"),
         ],
     )
     def test_a_fault_is_told_with_its_key(self, tmp_path: Path, text: str, told: str) -> None:
@@ -114,6 +141,14 @@ class TestCatalogue:
         with pytest.raises(CatalogueError) as error:
             load_catalogue(catalogue)
         assert told in str(error.value)
+
+    def test_a_family_is_a_prompt_for_every_number(self, tmp_path: Path) -> None:
+        catalogue = tmp_path / "catalogue.toml"
+        catalogue.write_text(family('"0, 2-4, 10"') + '[place-1]\nde = "Bald."\nen = "Soon."', "utf-8")
+        prompts = load_catalogue(catalogue)
+        assert list(prompts) == [f"place-{n}" for n in (0, 2, 3, 4, 10, 1)]
+        assert prompts["place-10"].texts == {"de": "Du bist 10.", "en": "You are 10."}
+        assert all(prompt.key == key for key, prompt in prompts.items())
 
     def test_every_fault_is_told_at_once(self, tmp_path: Path) -> None:
         catalogue = tmp_path / "catalogue.toml"
@@ -134,7 +169,7 @@ class TestInstalling:
     @pytest.fixture
     def debian_sounds(self, tmp_path: Path) -> Path:
         """Sound packages with every recording the catalogue names."""
-        for prompt in load_catalogue().values():
+        for prompt in PROMPTS.values():
             for language, folder in (("de", "de"), ("en", "en_US_f_Allison")):
                 if name := prompt.human[language]:
                     file = tmp_path / "debian" / folder / f"{name}.gsm"
@@ -172,7 +207,7 @@ class TestInstalling:
     ) -> None:
         passed_over = install_prompts(target, debian_sounds=tmp_path / "none", recordings=recordings)
         assert sound_file(target, "goodbye", "en") == speech_file("goodbye", "en")
-        named = {name for prompt in load_catalogue().values() for name in prompt.human.values() if name}
+        named = {name for prompt in PROMPTS.values() for name in prompt.human.values() if name}
         assert {sound.path.stem for sound in passed_over} == named
         assert all((sound.german, sound.english) == ("ist nicht da", "is not there") for sound in passed_over)
 
