@@ -202,6 +202,7 @@ def is_called_back(
     call: Call, department: Department, offer: str = "offer-callback", promise: str = "callback-promised"
 ) -> bool:
     """Offer what is left where waiting is not: a callback or a message. True when nothing more is to do."""
+    call.reaches("message")
     if not department.offers_callback:
         return False
     keys = _CALLBACK_KEY + (_MESSAGE_KEY if department.offers_message else "")
@@ -235,7 +236,7 @@ def ring(call: Call, department: Department, place: Place, chance: Chance) -> Ri
             f"PJSIP/{chance.phone}",
             str(department.ring_seconds),
             f"gm(connecting-{department.language})"
-            + (spoken_to_agent(call, waited_minutes) if broken else ""),
+            + (spoken_to_agent(waited_minutes) if broken else ""),
         )
     finally:  # also when the caller hung up: the agent is free again or in wrap-up
         result = RING_RESULTS.get(call.leg.get("DIALSTATUS"), Ring.UNREACHABLE)
@@ -253,11 +254,13 @@ def shown_to_agent(call: Call, department: Department, waited_minutes: int) -> s
     return clean_caller_name(f"{about}: {name}" if name else about)
 
 
-def spoken_to_agent(call: Call, waited_minutes: int) -> str:
+def spoken_to_agent(waited_minutes: int) -> str:
     """The option of Dial that tells the agent how long this caller has waited, before they talk."""
-    known = 2 <= waited_minutes <= _LONGEST_WAIT_SPOKEN
+    if waited_minutes < 2:
+        return ""
+    known = waited_minutes <= _LONGEST_WAIT_SPOKEN
     prompt = f"waited-{waited_minutes}" if known else f"waited-over-{_LONGEST_WAIT_SPOKEN}"
-    return f"A({call.prompts / prompt})" if waited_minutes >= 2 else ""
+    return f"U(agent^{prompt})"
 
 
 def take_message(call: Call, department: Department) -> None:

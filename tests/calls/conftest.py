@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from appliance.simulator import hearing
+from appliance.simulator.exchange import Caller, HeardPrompt
 from appliance.simulator.office import SimulatedOffice
 from appliance.telephony.sandbox import AsteriskProgram, ensure_asterisk, shown_progress
 
@@ -131,6 +132,13 @@ def office(make_office: Callable[..., SimulatedOffice]) -> Iterator[SimulatedOff
     office = make_office()
     yield office
     nothing_is_left(office)
+
+
+def chooses_message(caller: Caller, language: str = "de") -> HeardPrompt:
+    """The caller presses 3 while he is offered what is left; returns when he has been asked to speak."""
+    offered = caller.hears("offer-callback", language=language, timeout_seconds=20)
+    caller.presses("3")
+    return caller.hears("leave-message", language=language, after=offered)
 
 
 def nothing_is_left(office: SimulatedOffice) -> None:
