@@ -235,8 +235,7 @@ def ring(call: Call, department: Department, place: Place, chance: Chance) -> Ri
             "Dial",
             f"PJSIP/{chance.phone}",
             str(department.ring_seconds),
-            f"gm(connecting-{department.language})"
-            + (spoken_to_agent(waited_minutes) if broken else ""),
+            f"gm(connecting-{department.language})" + (spoken_to_agent(waited_minutes) if broken else ""),
         )
     finally:  # also when the caller hung up: the agent is free again or in wrap-up
         result = RING_RESULTS.get(call.leg.get("DIALSTATUS"), Ring.UNREACHABLE)
