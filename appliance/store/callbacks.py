@@ -183,6 +183,16 @@ def calling_in(db: Database) -> list[str]:
     return [row[0] for row in db.execute("SELECT attempt FROM callbacks WHERE state = 'calling'").fetchall()]
 
 
+def calling(db: Database) -> set[int]:
+    """The requests that are being called."""
+    return {row[0] for row in db.execute("SELECT id FROM callbacks WHERE state = 'calling'").fetchall()}
+
+
+def id_of(attempt: str) -> int:
+    """The request an attempt is for. Raises ValueError for what is no attempt's call number."""
+    return int(attempt.removeprefix(ATTEMPT).partition("-")[0])
+
+
 def close(db: Database, callback: int, state: State, now: datetime) -> None:
     """Close a request for good; every call that asked for it gets its outcome. Closed ones stay as they are."""
     with exclusive(db):
