@@ -180,8 +180,9 @@ CREATE TABLE calls (
   ended_at TEXT NOT NULL DEFAULT '',
   agent TEXT NOT NULL DEFAULT '',
   callback INTEGER REFERENCES callbacks (id),
-  outcome TEXT NOT NULL DEFAULT '' CHECK (outcome IN ('', 'talked', 'called back', 'not reached',
-    'called again', 'callback cancelled', 'message', 'hung up', 'told closed', 'told unassigned'))
+  outcome TEXT NOT NULL DEFAULT '' CHECK (outcome IN
+    ('', 'talked', 'called back', 'not reached', 'called again', 'callback cancelled',
+     'message', 'hung up', 'told closed', 'told unassigned'))
 ) STRICT;
 CREATE INDEX calls_open ON calls (call) WHERE outcome = '';
 CREATE INDEX calls_by_caller ON calls (caller, started_at);
