@@ -267,13 +267,16 @@ def callbacks_list(settings: Settings, everything: bool, as_json: bool) -> None:
 
 @callbacks.command("cancel")
 @click.argument("callback", type=int)
+@_as_json
 @click.pass_obj
-def callbacks_cancel(settings: Settings, callback: int) -> None:
+def callbacks_cancel(settings: Settings, callback: int, as_json: bool) -> None:
     """Cancel the request with this number; nobody calls back then."""
     if not cancel(_store(settings), callback, times.now()):
         raise click.ClickException(
             say(f"Kein offener Rückruf: {callback}", f"There is no open callback {callback}")
         )
+    if as_json:
+        _print_json({"cancelled": callback})
 
 
 @main.group("ledger")

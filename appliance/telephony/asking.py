@@ -8,6 +8,7 @@ from appliance.hotline.tickets import TicketRule
 from appliance.telephony.call import DIGITS, WAKE_KEY, Call
 
 _TRIES = 4
+_SILENT_TRIES = 2
 _CONFIRM, _ANOTHER, _BACK = "1", "2", "*"
 _CONFIRM_SECONDS = 5.0
 _KEYPAD = DIGITS + "*#" + WAKE_KEY
@@ -42,7 +43,10 @@ def ask_for_callback(call: Call, promise: str = "callback-promised", *, waiting:
     confirm = "callback-confirm" if waiting else "callback-confirm-closed"
     number = call.house.caller_number()
     complaint = "" if number else "callback-withheld"
+    silent = 0
     for _ in range(_TRIES):
+        if silent == _SILENT_TRIES:
+            break
         if number and (refusal := call.house.refusal(number)):
             number, complaint = "", f"callback-refused-{refusal}"
         if not number:
@@ -50,6 +54,7 @@ def ask_for_callback(call: Call, promise: str = "callback-promised", *, waiting:
             entry = call.keys_in(key)
             if entry.woken or (key == _BACK and not entry.digits):
                 return False
+            silent += not entry.digits
             refusal = call.house.refusal(entry.digits)
             number = "" if refusal else call.house.read_number(entry.digits)
             complaint = f"callback-refused-{refusal}" if refusal else "callback-no-number"
@@ -61,6 +66,7 @@ def ask_for_callback(call: Call, promise: str = "callback-promised", *, waiting:
             return promise_callback(call, number, promise)
         if key in (_BACK, WAKE_KEY):
             return False
+        silent += not key
         if key == _ANOTHER:
             number, complaint = "", ""
     return False

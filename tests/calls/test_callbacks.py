@@ -9,6 +9,7 @@ import pytest
 
 from appliance.simulator.office import SimulatedOffice
 from appliance.store import callbacks, ledger, times
+from tests.calls.conftest import nothing_is_left
 from tests.calls.test_first_call import VOICE_OF_AGENT, VOICE_OF_CALLER
 from tests.calls.test_waiting import SUPPORT
 
@@ -124,7 +125,7 @@ def test_an_agent_who_does_not_take_it_is_passed_over(office: SimulatedOffice) -
     office.desk("anna").hears("agent-not-now")
     office.desk("anna").waits_until_cut_off()
     office.sets("anna", "away")
-    office.sets("bert", "available")
+    office.command("agents", "bert", "available")
     office.desk("bert").rings()
     office.desk("bert").stops_ringing()
     office.lamp_is("agent:bert", "amber blinking")
@@ -249,22 +250,17 @@ def test_the_last_free_channel_of_the_line_is_left_to_those_who_call_in(
     make_office: Callable[..., SimulatedOffice],
 ) -> None:
     office = make_office(channels=2)
-    owes(office)
+    callback = owes(office)
     other = office.caller("+491705555555")
     other.dials(SUPPORT)
     other.hears("nobody-present")
-    office.sets("anna", "available")
-    office.wait_for(
-        "it is known that the line is full",
-        lambda: (
-            office.db.execute("SELECT count(*) FROM callbacks WHERE state = 'waiting'").fetchone() == (1,)
-        ),
-        5,
-    )
+    office.command("agents", "anna", "available")
     other.hears("leave-message", timeout_seconds=40)
     assert office.desk("anna").times_rung == 0, "one of two channels is in use, the other stays free"
+    assert state(office, callback) == ("waiting", 0, "")
     other.hangs_up()
     agent_takes_it(office)
     customer_talks(office)
     office.customer(CUSTOMER).hangs_up()
     assert office.outcome("1.0") == "called back"
+    nothing_is_left(office)
