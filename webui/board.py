@@ -33,7 +33,7 @@ _WAIT_IS_OVER: Final = {"talks", "nobody present told", "leaves message", "callb
 
 @dataclass(frozen=True, slots=True)
 class Lamp:
-    """A lamp of the front panel: `kind` is supervisor, asterisk, night, message or line, `name` the line's."""
+    """A lamp of the front panel: its `kind`, and for a line its `name`."""
 
     kind: str
     name: str
@@ -127,7 +127,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Board:
-    """The whole picture at one instant. `asterisk_silent`: it did not answer when last something was known."""
+    """The whole picture at one instant. `asterisk_silent`: it did not answer when last it was looked at."""
 
     office: str
     country: str
@@ -261,9 +261,7 @@ def _doing(live: tuple[Call, ...], owed: tuple[Callback, ...]) -> dict[str, tupl
     return doing
 
 
-def _agents(
-    db: Database, patterns: dict[str, str], doing: dict[str, tuple[str, str]]
-) -> tuple[Agent, ...]:
+def _agents(db: Database, patterns: dict[str, str], doing: dict[str, tuple[str, str]]) -> tuple[Agent, ...]:
     rows = _rows(
         db,
         "SELECT a.name, a.title, coalesce(p.state, 'unknown') AS state, coalesce(p.reason, '') AS reason,"
