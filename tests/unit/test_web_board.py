@@ -113,7 +113,7 @@ def add_missed(db: Database, call: str, *, waited: float = 65, **columns: str) -
         db.execute("UPDATE calls SET ended_at = ? WHERE call = ?", [ago(60), call])
 
 
-def owe(db: Database, call: str, number: str, *, arrived: float = 600, **columns: object) -> int:
+def owe(db: Database, call: str, number: str, arrived: float = 600, /, **columns: object) -> int:
     """The caller of this call, which is over, is to be called back."""
     callback = callbacks.request(
         db, call, number, arrived=times.now() - timedelta(seconds=arrived), now=times.now()
@@ -541,7 +541,7 @@ def test_a_caller_who_waits_longer_than_promised_is_marked(
 
 def test_who_calls_again_waits_since_he_first_waited(client: FlaskClient, db: Database) -> None:
     add_call(db, "before")
-    owe(db, "before", "+4917612345678", arrived=400)
+    owe(db, "before", "+4917612345678", 400)
     add_call(db, "c1", waits_since=ago(5))
     assert "länger als die versprochenen 5 min" in words(get(client), "call-c1")
 
@@ -563,8 +563,8 @@ def test_who_does_not_wait_any_more_is_not_shown_as_waiting(
 def test_callbacks_stand_in_the_order_of_their_places(client: FlaskClient, db: Database) -> None:
     add_call(db, "late", caller="+4917612345678", caller_name="Frau Kühn", ticket="4711")
     add_call(db, "early", caller="+4917612345679")
-    late = owe(db, "late", "+4917612345678", arrived=100)
-    early = owe(db, "early", "+4917612345679", arrived=900)
+    late = owe(db, "late", "+4917612345678", 100)
+    early = owe(db, "early", "+4917612345679", 900)
     with db.conn:
         db.execute("UPDATE departments SET always_open = 1")
     page = get(client)
