@@ -19,6 +19,7 @@ from appliance.store.database import exclusive, open_store
 from appliance.store.liveness import supervisor_runs
 from appliance.store.office import office_facts
 from webui.board import is_our_number, read_board
+from webui.callbacks import cancel_callback, order_callback
 from webui.live import LiveStreams
 from webui.texts import LANGUAGES, TEXTS, Texts
 from webui.wording import Wording
@@ -85,7 +86,7 @@ def create_app(
 
     def refusal(key: str, status: int, t: Texts | None = None) -> Response:
         t = t or texts()
-        page = app.jinja_env.get_template("error.html").render(t=t, reason=t(f"error.{key}"))
+        page = app.jinja_env.get_template("error.html").render(t=t, reason=t(key))
         return Response(page, status)
 
     @app.before_request
@@ -94,7 +95,7 @@ def create_app(
             return None
         if request.headers.get("Origin") in (f"http://{request.host}", f"https://{request.host}"):
             return None
-        return refusal("403", 403)
+        return refusal("error.403", 403)
 
     @app.after_request
     def protect(response: AnyResponse) -> AnyResponse:
@@ -109,7 +110,7 @@ def create_app(
         status = error.code or 500
         if status < 400:  # a redirect the router itself makes
             return error.get_response()
-        key = str(status) if f"error.{status}" in TEXTS["de"].sentences else "400"
+        key = f"error.{status}" if f"error.{status}" in TEXTS["de"].sentences else "error.400"
         # The store may be what is broken: a failure is told without asking it.
         t = TEXTS[request.accept_languages.best_match(LANGUAGES) or "de"] if status == 500 else None
         response = refusal(key, status, t)
@@ -146,7 +147,7 @@ def create_app(
     def events() -> Response:
         t = texts()
         if not live.take_place():
-            return refusal("503", 503, t)
+            return refusal("error.503", 503, t)
         gone: Callable[[], bool] = request.environ.get("waitress.client_disconnected", lambda: False)
         stream = live.events(lambda db, now: board_fragment(t, db, now), gone)
         response = Response(stream, mimetype="text/event-stream", headers={"X-Accel-Buffering": "no"})
@@ -161,8 +162,22 @@ def create_app(
             with store() as db, exclusive(db):
                 people.press(db, button)
         except LookupError:
-            return refusal("button", 400)
+            return refusal("error.button", 400)
         return redirect("/", 303)
+
+    @app.post("/call-back")
+    def call_back() -> AnyResponse:
+        """Put a missed caller in line to be called back."""
+        with store() as db:
+            refused = order_callback(db, request.form.get("call", ""), times.now())
+        return refusal(refused, 400) if refused else redirect("/#callbacks", 303)
+
+    @app.post("/cancel-callback")
+    def cancel() -> AnyResponse:
+        """Strike off somebody who was to be called back."""
+        with store() as db:
+            refused = cancel_callback(db, request.form.get("callback", ""), times.now())
+        return refusal(refused, 400) if refused else redirect("/#callbacks", 303)
 
     @app.post("/call")
     def call() -> AnyResponse:
@@ -173,7 +188,7 @@ def create_app(
         with store() as db:
             ours = is_our_number(db, number)
         if not ours:
-            return refusal("number", 400)
+            return refusal("error.number", 400)
         place_call(number)
         return redirect("/#calls", 303)
 

@@ -10,9 +10,11 @@ from typing import Any, Final
 
 from sqlite_utils import Database
 
+from appliance.hotline.callbacks import Result
 from appliance.hotline.numbers import readable
 from appliance.store import people, times
 from appliance.store.office import office_facts
+from webui.callbacks import Callback, Missed, missed_callers, open_callbacks
 
 SUPERVISOR_SILENT_SECONDS: Final = 5
 """The supervisor refreshes its lamp about once a second; after this silence it counts as gone."""
@@ -21,12 +23,17 @@ UNKNOWN: Final = "white pulse"
 LIVE_CALLS: Final = 30
 ENDED_CALLS: Final = 10
 MESSAGES: Final = 10
+CALLBACKS: Final = 20
+MISSED: Final = 10
 STEPS: Final = 12
+
+# After one of these a caller does not wait for an agent any more.
+_WAIT_IS_OVER: Final = {"talks", "nobody present told", "leaves message", "callback promised"}
 
 
 @dataclass(frozen=True, slots=True)
 class Lamp:
-    """A lamp of the front panel: `kind` is night, message, supervisor or line, `name` the line's."""
+    """A lamp of the front panel: its `kind`, and for a line its `name`."""
 
     kind: str
     name: str
@@ -44,7 +51,11 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A call with the last `STEPS` steps of its story; `earlier` counts those before."""
+    """A call with the last `STEPS` steps of its story; `earlier` counts those before.
+
+    `waits_since` is '' unless the caller waits for an agent now; an earlier call in which he got his
+    place counts.
+    """
 
     call: str
     dialled: str
@@ -54,6 +65,9 @@ class Call:
     started_at: str
     ended_at: str
     outcome: str
+    ticket: str
+    waits_since: str
+    promise_minutes: int
     steps: tuple[Step, ...]
     earlier: int
 
@@ -113,13 +127,14 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Board:
-    """The whole picture at one instant."""
+    """The whole picture at one instant. `asterisk_silent`: it did not answer when last it was looked at."""
 
     office: str
     country: str
     time_zone: str
     now: datetime
     supervisor_runs: bool
+    asterisk_silent: bool
     night_mode: str
     lamps: tuple[Lamp, ...]
     agents: tuple[Agent, ...]
@@ -128,7 +143,16 @@ class Board:
     live_calls: tuple[Call, ...]
     live_calls_left_out: int
     ended_calls: tuple[Call, ...]
+    callbacks: tuple[Callback, ...]
+    callbacks_left_out: int
+    missed: tuple[Missed, ...]
+    missed_left_out: int
     messages: tuple[Message, ...]
+
+    @property
+    def calls_known(self) -> bool:
+        """Whether somebody watches the calls: else those that seem to go on may be over."""
+        return self.supervisor_runs and not self.asterisk_silent
 
 
 @contextmanager
@@ -159,17 +183,21 @@ def read_board(db: Database, now: datetime, *, supervisor_holds_lock: bool) -> B
         beat = lamps.get("supervisor")
         runs = supervisor_holds_lock if beat is None else _is_fresh(beat["changed_at"], now)
         patterns = {name: row["pattern"] if runs else UNKNOWN for name, row in lamps.items()}
+        asterisk_silent = "asterisk" in lamps and lamps["asterisk"]["pattern"] == "red"
         live = _calls(db, "ended_at = '' ORDER BY started_at, call", LIVE_CALLS)
         live_count: int = _rows(db, "SELECT count(*) AS n FROM calls WHERE ended_at = ''")[0]["n"]
+        owed = open_callbacks(db)
+        missed, missed_count = missed_callers(db, MISSED)
         return Board(
             office=office.name,
             country=office.country,
             time_zone=office.time_zone,
             now=now,
             supervisor_runs=runs,
+            asterisk_silent=asterisk_silent,
             night_mode=mode,
             lamps=_front_lamps(patterns, runs),
-            agents=_agents(db, patterns, live),
+            agents=_agents(db, patterns, _doing(live, owed) if runs and not asterisk_silent else {}),
             departments=_departments(db, mode, now),
             numbers=_numbers(db, office.country),
             live_calls=live,
@@ -177,6 +205,10 @@ def read_board(db: Database, now: datetime, *, supervisor_holds_lock: bool) -> B
             ended_calls=_calls(
                 db, "ended_at <> '' ORDER BY max(ended_at, started_at) DESC, call DESC", ENDED_CALLS
             ),
+            callbacks=owed[:CALLBACKS],
+            callbacks_left_out=len(owed[CALLBACKS:]),
+            missed=missed,
+            missed_left_out=missed_count - len(missed),
             messages=_messages(db),
         )
 
@@ -197,7 +229,7 @@ def _is_fresh(changed_at: str, now: datetime) -> bool:
 
 def _front_lamps(patterns: dict[str, str], runs: bool) -> tuple[Lamp, ...]:
     supervisor = Lamp("supervisor", "", patterns.get("supervisor", "green" if runs else UNKNOWN))
-    fixed = [Lamp(kind, "", patterns.get(kind, UNKNOWN)) for kind in ("night", "message")]
+    fixed = [Lamp(kind, "", patterns.get(kind, UNKNOWN)) for kind in ("asterisk", "night", "message")]
     lines = [
         Lamp("line", name.removeprefix("line:"), pattern)
         for name, pattern in sorted(patterns.items())
@@ -215,12 +247,21 @@ def _numbers(db: Database, country: str) -> tuple[Number, ...]:
     return tuple(Number(row["number"], readable(row["number"], country), row["title"]) for row in rows)
 
 
-def _agents(db: Database, patterns: dict[str, str], live: tuple[Call, ...]) -> tuple[Agent, ...]:
+def _doing(live: tuple[Call, ...], owed: tuple[Callback, ...]) -> dict[str, tuple[str, str]]:
+    """The agents who are rung, call back or talk: the step that says so, and with whom."""
     doing = {
         call.steps[-1].detail: (call.steps[-1].step, call.caller_name or call.caller)
         for call in live
         if call.steps and call.steps[-1].step in ("agent rings", "talks")
     }
+    for callback in owed:
+        if callback.agent:
+            step = "talks" if callback.result == Result.TALKED else "calls back"
+            doing[callback.agent] = (step, callback.caller_name or callback.caller)
+    return doing
+
+
+def _agents(db: Database, patterns: dict[str, str], doing: dict[str, tuple[str, str]]) -> tuple[Agent, ...]:
     rows = _rows(
         db,
         "SELECT a.name, a.title, coalesce(p.state, 'unknown') AS state, coalesce(p.reason, '') AS reason,"
@@ -261,9 +302,13 @@ def _departments(db: Database, mode: str, now: datetime) -> tuple[Department, ..
 def _calls(db: Database, which: str, limit: int) -> tuple[Call, ...]:
     rows = _rows(
         db,
-        "SELECT call, dialled, coalesce((SELECT title FROM departments WHERE name = department), department)"
-        " AS department, caller, caller_name, started_at, ended_at, outcome"
-        f" FROM calls WHERE {which} LIMIT {limit}",
+        "SELECT c.call, c.dialled, coalesce(d.title, c.department) AS department, c.caller, c.caller_name,"
+        " c.started_at, c.ended_at, c.outcome, c.ticket, coalesce(d.promise_minutes, 0) AS promise_minutes,"
+        " CASE WHEN c.waits_since = '' OR c.ended_at <> '' OR c.connected_at <> '' THEN ''"
+        "  ELSE min(c.waits_since, coalesce((SELECT arrived FROM callbacks AS b WHERE b.closed_at = ''"
+        "   AND b.number = c.caller AND b.department = c.department), c.waits_since)) END AS waits_since"
+        " FROM calls AS c LEFT JOIN departments AS d ON d.name = c.department"
+        f" WHERE {which} LIMIT {limit}",
     )
     calls = []
     for row in rows:
@@ -274,6 +319,8 @@ def _calls(db: Database, which: str, limit: int) -> tuple[Call, ...]:
         )
         count: int = _rows(db, "SELECT count(*) AS n FROM steps WHERE call = ?", row["call"])[0]["n"]
         story = tuple(Step(**step) for step in reversed(steps))
+        if any(step.step in _WAIT_IS_OVER for step in story):
+            row["waits_since"] = ""
         calls.append(Call(**row, steps=story, earlier=count - len(story)))
     return tuple(calls)
 

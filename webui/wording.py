@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, tzinfo
+from datetime import datetime, timedelta, tzinfo
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from appliance.hotline.callbacks import Result, State
 from appliance.hotline.numbers import readable
 from appliance.store import times
 from webui.board import UNKNOWN, Agent, Board, Call, Department, Lamp, Message, Step
+from webui.callbacks import Callback, Missed
 from webui.texts import Texts
 
 _COLOURS: Final = ("off", "on", "green", "amber", "red", "white")
@@ -23,7 +25,10 @@ _AGENT_STEPS: Final = (
     "hung up while ringing",
     "talks",
     "conversation over",
+    "calls back",
 )
+_NUMBER_STEPS: Final = ("callback promised", "callback ordered", "calls again")
+_DOING: Final = {"talks": "agent.talking", "agent rings": "agent.ringing", "calls back": "agent.calling_back"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +49,8 @@ class Wording:
         self._zone: tzinfo = ZoneInfo(board.time_zone)
         self._night_mode = board.night_mode
         self._supervisor_runs = board.supervisor_runs
+        self._asterisk_silent = board.asterisk_silent
+        self._calls_known = board.calls_known
         self._titles = {agent.name: agent.title for agent in board.agents}
 
     def clock(self, instant: str, *, seconds: bool = False) -> str:
@@ -69,16 +76,18 @@ class Wording:
         return Glow(pattern, self.t(f"lamp.{rhythm}", colour=colour) if rhythm else colour)
 
     def front(self, lamp: Lamp) -> Glow:
-        """A front-panel lamp; that the supervisor is gone is known, not unknown."""
+        """A front-panel lamp; that the supervisor or Asterisk is gone is known, not unknown."""
         if lamp.kind == "supervisor" and not self._supervisor_runs:
             return Glow("red", self.t("lamp.not_running"))
+        if lamp.kind == "asterisk" and lamp.pattern == "red":
+            return Glow("red", self.t("lamp.not_answering"))
         return self.glow(lamp.pattern)
 
     def presence(self, agent: Agent) -> str:
         """What an agent is, or does right now."""
         if agent.doing:
             caller = self.number(agent.caller) or self.t("calls.withheld")
-            return self.t("agent.talking" if agent.doing == "talks" else "agent.ringing", caller=caller)
+            return self.t(_DOING[agent.doing], caller=caller)
         if agent.state == "available" and agent.wrap_up_until > times.to_text(self._now):
             return self.t("agent.wrap_up", time=self.clock(agent.wrap_up_until, seconds=True))
         return self.t(f"presence.{agent.state}")
@@ -104,6 +113,8 @@ class Wording:
 
     def available(self, department: Department) -> str:
         """How many people a caller could reach."""
+        if self._asterisk_silent:
+            return self.t("departments.unknown")
         match department.available:
             case 0:
                 return self.t("departments.nobody")
@@ -112,7 +123,7 @@ class Wording:
             case count:
                 return self.t("departments.some", count=count)
 
-    def caller(self, call: Call | Message) -> str:
+    def caller(self, call: Call | Callback | Missed | Message) -> str:
         """Who calls: name, else number, else that it is withheld."""
         return call.caller_name or self.number(call.caller) or self.t("calls.withheld")
 
@@ -139,11 +150,62 @@ class Wording:
             detail = self.length(detail)
         elif step.step == "ended":
             detail = self.outcome(detail)
+        elif step.step == "told":
+            detail = ", ".join(self._prompt(prompt) for prompt in detail.split())
+        elif step.step == "callback failed":
+            detail = self.t.or_as_is("result", detail)
+        elif step.step in _NUMBER_STEPS:
+            detail = self.number(detail)
         return self.t(key, detail=detail)
 
     def outcome(self, outcome: str) -> str:
-        """How a call ended."""
-        return self.t.or_as_is("outcome", outcome)
+        """How a call ended; one that is over without an outcome is owed a callback."""
+        return self.t.or_as_is("outcome", outcome or "owed")
+
+    def waits(self, call: Call) -> str:
+        """Since when a caller waits for an agent."""
+        return self.t("calls.waits", time=self.clock(call.waits_since, seconds=True))
+
+    def late(self, call: Call) -> str:
+        """That a caller has waited longer than his department promises; empty when he has not."""
+        waits_since = self._local(call.waits_since)
+        if waits_since is None or not call.promise_minutes:
+            return ""
+        if self._now - waits_since <= timedelta(minutes=call.promise_minutes):
+            return ""
+        return self.t("calls.late", minutes=call.promise_minutes)
+
+    def callback(self, callback: Callback) -> str:
+        """What keeps a callback, or how far it is."""
+        if not callback.opening:
+            return self.t("callbacks.no_department")
+        if not self._calls_known:
+            return self.t("callbacks.paused")
+        if callback.customer_called:
+            agent = self._titles.get(callback.agent, callback.agent)
+            talks = callback.result == Result.TALKED
+            return self.t("callbacks.talks" if talks else "callbacks.calls", agent=agent)
+        if callback.state == State.CALLING:
+            return self.t("callbacks.rings")
+        if callback.on_the_phone:
+            return self.t("callbacks.on_the_phone")
+        if callback.attempts and callback.next_attempt_at > times.to_text(self._now):
+            return self.t(
+                "callbacks.failed",
+                attempt=callback.attempts,
+                result=self.t.or_as_is("result", callback.result),
+                time=self.clock(callback.next_attempt_at),
+            )
+        return self.t("callbacks.waits" if callback.opening == "open" else "callbacks.closed")
+
+    def waited(self, missed: Missed) -> str:
+        """How long a missed caller had waited."""
+        minutes, seconds = divmod(round(missed.waited_seconds), 60)
+        return self.t("missed.waited", time=f"{minutes}:{seconds:02}")
+
+    def refusal(self, missed: Missed) -> str:
+        """Why a missed caller cannot be called back."""
+        return self.t.or_as_is("refusal", missed.refusal)
 
     def reason(self, agent: Agent) -> str:
         """Why an agent's presence is what it is; empty when nobody said."""
@@ -172,6 +234,14 @@ class Wording:
             attempts=message.attempts,
             time=self.clock(message.next_attempt_at, seconds=True),
         )
+
+    def _prompt(self, prompt: str) -> str:
+        """What a waiting caller was told by one prompt, such as ``position-2`` or ``wait-over-10``."""
+        kind, _, number = prompt.rpartition("-")
+        for key in (f"told.{prompt}", f"told.{kind}"):
+            if key in self.t.sentences:
+                return self.t(key, number=number)
+        return prompt
 
     def _local(self, instant: str) -> datetime | None:
         try:
