@@ -17,12 +17,14 @@ from appliance.simulator import hearing
 from appliance.telephony.asterisk import AsteriskInstance, render, write_configuration
 from appliance.telephony.box import SIP_MODULES
 from appliance.telephony.manager import Event, ManagerLink
+from appliance.telephony.prompts.catalogue import load_catalogue
 from appliance.telephony.prompts.install import sound_file
 from appliance.telephony.prompts.sounds import samples
 from appliance.telephony.sandbox import AsteriskProgram
 
 LINE_ADDRESS = "127.0.0.2"
 PHONES_ADDRESS = "127.0.0.3"
+_DIGITS_END_SECONDS = 0.8  # when no other digit has begun by then, that was the last one
 _LISTEN_SECONDS = 0.15  # a recording grows in steps; there is no use in looking more often
 _TEMPLATES = Path(__file__).parent / "config"
 _MODULES = (*SIP_MODULES, "res_statsd", "res_pjsip_outbound_registration", "app_mixmonitor", "app_userevent")
@@ -274,17 +276,52 @@ class _Person:
         timeout_seconds: float = 15,
     ) -> HeardPrompt:
         """Wait until this prompt has been heard to its end (after another one, if given)."""
-        wanted = hearing.sound(samples(sound_file(self._exchange.prompts, prompt, language)))
-        return self._listen(f"{prompt} ({language})", wanted, after, timeout_seconds)
+        return self._listen(f"{prompt} ({language})", self._family(prompt, language), after, timeout_seconds)
+
+    def hears_digits(
+        self,
+        digits: str,
+        *,
+        language: str = "de",
+        after: HeardPrompt | None = None,
+        timeout_seconds: float = 20,
+    ) -> HeardPrompt:
+        """Wait until exactly these digits have been said one by one, right after the prompt (or at once)."""
+        leg, start = self._leg(), after.end_seconds if after else 0.0
+        voices = {digit: self._sound(f"digit-{digit}", language) for digit in "0123456789"}
+        read = hearing.HeardDigits("", start, start, 0.0)
+
+        def listen() -> HeardPrompt | None:
+            nonlocal read
+            heard = self.heard()
+            read = hearing.digits(heard, voices, after_seconds=start)
+            is_over = leg.ended_at or len(heard) / hearing.RATE > read.end_seconds + _DIGITS_END_SECONDS
+            if read.digits != digits or not is_over or leg.heard_since is None:
+                return None
+            return HeardPrompt(read.start_seconds, read.end_seconds, read.likeness, leg.heard_since)
+
+        try:
+            return self._wait_listening(f"{leg.name} hears {digits} ({language})", listen, timeout_seconds)
+        except NotHappened as error:
+            raise NotHappened(f"{error}; heard: {read.digits or 'no digits'}") from None
 
     def hears_sound(self, file: Path, *, timeout_seconds: float = 15) -> HeardPrompt:
         """Wait until this sound file has been heard to its end: what the other side said."""
-        return self._listen(file.name, hearing.sound(samples(file)), None, timeout_seconds)
+        sounds = {file.name: hearing.sound(samples(file))}
+        return self._listen(file.name, sounds, None, timeout_seconds)
 
     def has_heard(self, prompt: str, *, language: str = "de") -> bool:
         """Whether this prompt has been heard so far."""
-        wanted = hearing.sound(samples(sound_file(self._exchange.prompts, prompt, language)))
-        return hearing.find(wanted, self.heard()) is not None
+        return hearing.find_among(prompt, self._family(prompt, language), self.heard()) is not None
+
+    def _sound(self, prompt: str, language: str) -> hearing.Sound:
+        return hearing.sound(samples(sound_file(self._exchange.prompts, prompt, language)))
+
+    def _family(self, prompt: str, language: str) -> dict[str, hearing.Sound]:
+        """This prompt, then all it could be taken for: those whose keys begin with the same word."""
+        word = prompt.partition("-")[0]
+        alike = [key for key in load_catalogue() if key.partition("-")[0] == word]
+        return {key: self._sound(key, language) for key in dict.fromkeys([prompt, *alike])}
 
     def hears_music(self, *, timeout_seconds: float = 10) -> None:
         """Wait until the last second heard is a part of the music on hold (decoded here: keep it short)."""
@@ -297,18 +334,24 @@ class _Person:
         self._wait_listening(f"{self._leg().name} hears music", music, timeout_seconds)
 
     def _listen(
-        self, what: str, wanted: hearing.Sound, after: HeardPrompt | None, timeout_seconds: float
+        self,
+        what: str,
+        sounds: Mapping[str, hearing.Sound],
+        after: HeardPrompt | None,
+        timeout_seconds: float,
     ) -> HeardPrompt:
+        """Wait for the first of these sounds; the others are what it must not be taken for."""
+        wanted = next(iter(sounds))
         leg = self._leg()
         start = after.end_seconds if after else 0.0
 
         def listen() -> HeardPrompt | None:
             nonlocal start
             heard = self.heard()
-            found = hearing.find(wanted, heard, after_seconds=start)
+            found = hearing.find_among(wanted, sounds, heard, after_seconds=start)
             if found is None or leg.heard_since is None:
                 # It may have begun; what lies further back has been listened to.
-                start = max(start, (len(heard) - len(wanted)) / hearing.RATE - 1.0)
+                start = max(start, (len(heard) - len(sounds[wanted])) / hearing.RATE - 1.0)
                 return None
             return HeardPrompt(found.start_seconds, found.end_seconds, found.likeness, leg.heard_since)
 
