@@ -294,7 +294,7 @@ class _Person:
         def listen() -> HeardPrompt | None:
             nonlocal read
             heard = self.heard()
-            read = hearing.digits(heard, voices, after_seconds=start)
+            read = hearing.digits(heard, voices, after_seconds=start, expected=digits)
             is_over = leg.ended_at or len(heard) / hearing.RATE > read.end_seconds + _DIGITS_END_SECONDS
             if read.digits != digits or not is_over or leg.heard_since is None:
                 return None

@@ -130,14 +130,19 @@ def _likeness_at(first: int, candidates: Mapping[str, Sound], heard: Sound) -> d
     return dict(zip(candidates, fits.max(axis=1).tolist(), strict=True))
 
 
-def digits(heard: Sound, voices: Mapping[str, Sound], *, after_seconds: float = 0.0) -> HeardDigits:
+def digits(
+    heard: Sound, voices: Mapping[str, Sound], *, after_seconds: float = 0.0, expected: str = ""
+) -> HeardDigits:
     """Read digits spoken one right after the other, the first within a second of `after_seconds`.
 
-    `voices` has the sound of every digit. Ends at the first pause, or where no digit fits clearly.
+    `voices` has the sound of every digit. Ends at the first pause, or where no digit fits clearly;
+    the one that is `expected` need only fit best.
     """
     read, likeness = "", 1.0
     start = end = after_seconds
-    while digit := _digit(heard, voices, end, _PAUSE if read else _FIRST_PAUSE):
+    while digit := _digit(
+        heard, voices, end, _PAUSE if read else _FIRST_PAUSE, expected[len(read) : len(read) + 1]
+    ):
         key, place = digit
         start, end = start if read else place.start_seconds, place.end_seconds
         read, likeness = read + key, min(likeness, place.likeness)
@@ -145,7 +150,7 @@ def digits(heard: Sound, voices: Mapping[str, Sound], *, after_seconds: float = 
 
 
 def _digit(
-    heard: Sound, voices: Mapping[str, Sound], after_seconds: float, pause: int
+    heard: Sound, voices: Mapping[str, Sound], after_seconds: float, pause: int, expected: str
 ) -> tuple[str, Heard] | None:
     """The next digit: the earliest place where one fits, and the one that clearly fits best there."""
     first = max(0, int(after_seconds * RATE) - _FINE_TOLERANCE)
@@ -156,9 +161,9 @@ def _digit(
     near = fits[:, somewhere[0] : somewhere[0] + 2 * _FINE_TOLERANCE]
     best, second = np.argsort(-near.max(axis=1))[:2]
     likeness = float(near[best].max())
-    if likeness - float(near[second].max()) < _DIGIT_CLEARLY:
-        return None
     key = list(voices)[best]
+    if key != expected and likeness - float(near[second].max()) < _DIGIT_CLEARLY:
+        return None
     start_seconds = float(first + somewhere[0] + np.argmax(near[best])) / RATE
     return key, Heard(start_seconds, start_seconds + len(voices[key]) / RATE, likeness)
 
