@@ -103,6 +103,7 @@ class Exchange:
             _TEMPLATES,
             {
                 "folder": folder,
+                "run_folder": self.asterisk.run_folder,
                 "program": program,
                 "entity_id": "02:46:5a:00:00:02",
                 "modules": _MODULES,

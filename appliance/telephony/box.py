@@ -110,6 +110,7 @@ def box_instance(
         _TEMPLATES,
         {
             "folder": folder,
+            "run_folder": instance.run_folder,
             "program": program,
             "entity_id": "02:46:5a:00:00:01",
             "modules": BOX_MODULES,
