@@ -80,9 +80,19 @@ def run(settings: Settings, verbose: bool) -> None:
 
 @main.command()
 @click.option("--once", is_flag=True, help="End after the story, with exit status 0 if all went well.")
-@click.option("--port", type=click.IntRange(0, 65535), default=8080, show_default=True, help="Of the page.")
-@click.option("--folder", type=click.Path(path_type=Path), default=Path(".demo"), show_default=True)
-def demo(once: bool, port: int, folder: Path) -> None:
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    help="Of the page, 0 for any. Without it: 8080, or any when that is taken.",
+)
+@click.option(
+    "--folder",
+    type=click.Path(path_type=Path),
+    default=Path(".demo"),
+    show_default=True,
+    help="Emptied at the start; must be new, empty or of an earlier demo.",
+)
+def demo(once: bool, port: int | None, folder: Path) -> None:
     """Show the whole appliance at work on simulated lines: two calls and their stories."""
     from appliance.simulator.demo import run_demo
 

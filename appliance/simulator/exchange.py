@@ -139,6 +139,14 @@ class Exchange:
         if not self._link.wait_connected(10):
             raise NotHappened("the exchange's manager does not answer")
 
+    def start_again(self) -> None:
+        """After its Asterisk died: start it anew; every call it had is over."""
+        with self._changed:
+            for leg in self.legs:
+                leg.ended_at = leg.ended_at or time.time()
+            self._changed.notify_all()
+        self.asterisk.start()
+
     def stop(self) -> None:
         """Hang up everything and end the exchange."""
         self._link.stop()
