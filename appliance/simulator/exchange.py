@@ -15,8 +15,8 @@ from typing import TypeVar
 
 from appliance.simulator import hearing
 from appliance.telephony.asterisk import AsteriskInstance, render, write_configuration
-from appliance.telephony.box import SIP_MODULES
 from appliance.telephony.manager import Event, ManagerLink
+from appliance.telephony.modules import SIP_MODULES
 from appliance.telephony.prompts.install import sound_file
 from appliance.telephony.prompts.sounds import samples
 from appliance.telephony.sandbox import AsteriskProgram

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from appliance.simulator.office import SimulatedOffice
-from appliance.telephony.box import BOX_MODULES
+from appliance.telephony.modules import BOX_MODULES
 from appliance.telephony.sandbox import AsteriskProgram
 from tests.calls.conftest import OFFICE
 
