@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass
 from functools import cached_property
 from math import fsum
-from statistics import median
 
 # A short memory would throw away what is gained over the wait of the last callers: with 400
 # calls the mean of exponential handling times is known to 5 %, with the last 20 to 22 %.
@@ -46,9 +46,10 @@ class History:
         It is the mean that the speed of a line depends on, however long the tail, so a median
         would promise too much. Few calls are drawn towards `PRIOR_HANDLING_SECONDS`.
         """
-        seen = [*self.handling_seconds[-MOST_CALLS:], *[PRIOR_HANDLING_SECONDS] * PRIOR_CALLS]
-        most = _MOST_MEDIANS * median(seen)
-        return fsum(min(seconds, most) for seconds in seen) / len(seen)
+        seen = sorted((*self.handling_seconds[-MOST_CALLS:], *[PRIOR_HANDLING_SECONDS] * PRIOR_CALLS))
+        most = _MOST_MEDIANS * seen[len(seen) // 2]
+        credible = bisect_right(seen, most)
+        return (fsum(seen[:credible]) + most * (len(seen) - credible)) / len(seen)
 
     @cached_property
     def give_up_per_second(self) -> float:

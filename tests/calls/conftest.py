@@ -117,8 +117,8 @@ def make_office(tmp_path: Path, program: AsteriskProgram) -> Iterator[Callable[.
     """Make and start an office; afterwards no channel and no doubt may be left over."""
     with ExitStack() as stack:
 
-        def make(config_text: str = OFFICE, *, supervisor: bool = True) -> SimulatedOffice:
-            office = SimulatedOffice(tmp_path / "office", config_text, program)
+        def make(config_text: str = OFFICE, *, supervisor: bool = True, channels: int = 0) -> SimulatedOffice:
+            office = SimulatedOffice(tmp_path / "office", config_text, program, channels=channels)
             stack.callback(office.stop)
             office.start(supervisor=supervisor)
             return office

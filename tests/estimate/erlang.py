@@ -43,7 +43,7 @@ class _Counter(Watcher):
         self.at_once_count = self.waited_count = self.gave_up_count = 0
         self.waited_seconds = 0.0
 
-    def at_once(self, now: float) -> None:
+    def at_once(self) -> None:
         self.at_once_count += 1
 
     def served(self, caller: Caller, now: float) -> None:
@@ -106,7 +106,7 @@ class Validation:
     def name(self) -> str:
         """How the case is called: Erlang C or A, and its load."""
         rate, handling, agents, patience = self.case
-        return f"Erlang {'A' if patience else 'C'}: {agents} agents, load {rate * handling / agents:.2f}"
+        return f"Erlang {'A' if patience else 'C'} {agents} at {rate * handling / agents:.2f}"
 
 
 def validated(case: Case, seed: int, calls: int) -> Validation:

@@ -49,7 +49,7 @@ class Watcher:
 
     repeat_seconds: float | None = None
 
-    def at_once(self, now: float) -> None:
+    def at_once(self) -> None:
         """Somebody came and was served without waiting."""
 
     def waits(self, line: Line, caller: Caller, now: float) -> None:
@@ -61,7 +61,7 @@ class Watcher:
     def gave_up(self, caller: Caller, now: float) -> None:
         """A caller left the line unserved."""
 
-    def handled(self, seconds: float, now: float) -> None:
+    def handled(self, seconds: float) -> None:
         """An agent is free again after so many seconds of talk and wrap-up."""
 
 
@@ -124,7 +124,7 @@ class Line:
         self._next_arrival(now)
         if self.busy < self.agents:
             self._occupy(now, self.load.handling_seconds(self._handling))
-            self.watcher.at_once(now)
+            self.watcher.at_once()
             return
         caller = Caller(now)
         self.waiting[caller] = None
@@ -163,6 +163,6 @@ class Line:
 
     def _free_again(self, now: float, seconds: float) -> None:
         self.busy -= 1
-        self.watcher.handled(seconds, now)
+        self.watcher.handled(seconds)
         if self.waiting and self.busy < self.agents:
             self._serve_first(now)

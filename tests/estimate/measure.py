@@ -19,7 +19,7 @@ from appliance.hotline.announcement import WAIT_KEYS, Said, announcement, wait_s
 from appliance.hotline.estimate import MOST_CALLS, History, expected_wait_seconds
 from tests.estimate.app_queue import AppQueue
 from tests.estimate.line import Caller, Line, Watcher
-from tests.estimate.scenarios import Scenario
+from tests.estimate.scenarios import SCENARIOS, Scenario
 
 REPEAT_SECONDS = 60.0
 
@@ -114,7 +114,7 @@ class Measure(Watcher):
         self._waited: deque[tuple[bool, float]] = deque(maxlen=MOST_CALLS)
         self._history: History | None = None
 
-    def at_once(self, now: float) -> None:
+    def at_once(self) -> None:
         """Nothing to forecast, but app_queue learns from it."""
         self._queue.answered(0.0)
 
@@ -145,7 +145,8 @@ class Measure(Watcher):
         self._learn(gave_up=False, waited_seconds=waited)
         course = self._told.pop(caller, _Told()).course
         course.waited_seconds = waited
-        self._tally.longest = max(self._tally.longest, course, key=lambda course: course.waited_seconds)
+        if course.asked and waited > self._tally.longest.waited_seconds:
+            self._tally.longest = course
         for waited_before, forecasts in course.asked:
             self._tally.asked += 1
             self._tally.waited_seconds += waited - waited_before
@@ -157,7 +158,7 @@ class Measure(Watcher):
         self._told.pop(caller, None)
         self._learn(gave_up=True, waited_seconds=now - caller.arrived)
 
-    def handled(self, seconds: float, now: float) -> None:
+    def handled(self, seconds: float) -> None:
         """Learn how long an agent was occupied."""
         self._handled.append(seconds)
         self._history = None
@@ -196,9 +197,9 @@ class Measure(Watcher):
                 self._tally.rose += told.ear.hears(WAIT_KEYS.index(key), agents)
 
 
-def measured(scenario: Scenario, seeds: Iterable[int], calls: int) -> Tally:
-    """Watch a scenario for so many calls with each seed."""
-    tally = Tally()
+def measured(name: str, seeds: Iterable[int], calls: int) -> Tally:
+    """Watch the scenario of this name for so many calls with each seed."""
+    scenario, tally = SCENARIOS[name], Tally()
     for seed in seeds:
         came = 0
         for line_number in count():

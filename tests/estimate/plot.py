@@ -77,9 +77,7 @@ def _course(course: Course) -> Iterator[str]:
     def staircase(points: Sequence[tuple[float, float]], colour: str) -> str:
         ends = [waited for waited, _ in points[1:]] + [course.waited_seconds]
         corners = [
-            point(at, left)
-            for (waited, left), end in zip(points, ends, strict=True)
-            for at in (waited, end)
+            point(at, left) for (waited, left), end in zip(points, ends, strict=True) for at in (waited, end)
         ]
         path = " ".join(f"{x:.1f},{y:.1f}" for x, y in corners)
         return f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2.5"/>'
@@ -93,7 +91,9 @@ def _course(course: Course) -> Iterator[str]:
         x, y = point(60.0 * minute, 0.0)
         yield _text(x, y + 18, f"{minute}", anchor="middle")
     yield _text(_LEFT, 20 + _COURSE_HEIGHT + 36, "minutes waited")
-    yield _line(*point(0.0, course.waited_seconds), *point(course.waited_seconds, 0.0), _TRUE, 'stroke-width="1.5"')
+    yield _line(
+        *point(0.0, course.waited_seconds), *point(course.waited_seconds, 0.0), _TRUE, 'stroke-width="1.5"'
+    )
     yield staircase(theirs, _THEIRS)
     yield staircase(ours, _OURS)
     for number, (label, colour) in enumerate((("ours", _OURS), ("app_queue", _THEIRS), ("in truth", _TRUE))):

@@ -34,8 +34,8 @@ class Scenario:
         return fsum(1 / (agents / self.handling_seconds + k * give_up) for k in range(1, ahead + 2))
 
 
-def _exponential(mean: float) -> Callable[[Random], float]:
-    return lambda random: random.expovariate(1 / mean)
+def _exponential(random: Random) -> float:
+    return random.expovariate(1 / HANDLING_SECONDS)
 
 
 def _log_normal(mean: float, spread: float) -> Callable[[Random], float]:
@@ -48,7 +48,7 @@ def _steady(
     agents: int,
     load: float,
     *,
-    handling: Callable[[Random], float] = _exponential(HANDLING_SECONDS),
+    handling: Callable[[Random], float] = _exponential,
     patience: float | None = None,
 ) -> Load:
     """Calls at an even rate, `load` of what the agents can do."""
@@ -62,7 +62,7 @@ def _in_waves(agents: int, load: float, *, height: float, period_seconds: float)
     return Load(
         lambda now: rate * (1 + height * sin(2 * pi * now / period_seconds)),
         rate * (1 + height),
-        _exponential(HANDLING_SECONDS),
+        _exponential,
         ((0.0, agents),),
         PATIENCE_SECONDS,
     )
@@ -102,22 +102,25 @@ def _office() -> Load:
 
 _OFFICE_HANDLING_SECONDS = _OFFICE_TALK_SECONDS + _OFFICE_WRAP_UP_SECONDS
 
-SCENARIOS = (
-    Scenario("steady: 3 agents, load 0.90", _steady(3, 0.90)),
-    Scenario("near saturation: 3 agents, load 0.95", _steady(3, 0.95)),
-    Scenario("overload: 3 agents, load 1.10", _steady(3, 1.10, patience=PATIENCE_SECONDS)),
-    Scenario("waves: 5 agents, load 0.7 to 1.3", _in_waves(5, 1.0, height=0.3, period_seconds=7200.0)),
+OFFICE = "office"
+
+_ALL = (
+    Scenario("steady", _steady(3, 0.90)),
+    Scenario("near saturation", _steady(3, 0.95)),
+    Scenario("overload", _steady(3, 1.10, patience=PATIENCE_SECONDS)),
+    Scenario("waves", _in_waves(5, 1.0, height=0.3, period_seconds=7200.0)),
     Scenario(
-        "long-tailed talk: 3 agents, load 1.10",
+        "long-tailed talk",
         _steady(3, 1.10, handling=_log_normal(HANDLING_SECONDS, 1.3), patience=PATIENCE_SECONDS),
     ),
-    Scenario("large group: 50 agents, load 0.98", _steady(50, 0.98)),
-    Scenario("office: callbacks, lunch, closing", _office(), _OFFICE_HANDLING_SECONDS),
+    Scenario("large group", _steady(50, 0.98)),
+    Scenario(OFFICE, _office(), _OFFICE_HANDLING_SECONDS),
     Scenario(
-        "office: its very first day",
+        "first office day",
         _office(),
         _OFFICE_HANDLING_SECONDS,
         warm_up_calls=0,
         ends_after_seconds=DAY_SECONDS,
     ),
 )
+SCENARIOS = {scenario.name: scenario for scenario in _ALL}
