@@ -158,6 +158,7 @@ class SimulatedOffice:
                 stderr=subprocess.STDOUT,
                 env=os.environ | {"PYTHONPATH": os.pathsep.join(p for p in sys.path if p)},
                 preexec_fn=end_with_parent,
+                process_group=0,  # Ctrl-C is for the program that started it
             )
         self.wait_for("the supervisor takes calls", self._takes_calls, 15)
 

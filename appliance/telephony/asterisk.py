@@ -150,6 +150,7 @@ class AsteriskInstance:
                 stderr=subprocess.STDOUT,
                 cwd=self.folder,
                 preexec_fn=end_with_parent,
+                process_group=0,  # Ctrl-C is for the program that started it
             )
         deadline = time.monotonic() + timeout_seconds
         while "fully booted" not in self.ask("core waitfullybooted"):

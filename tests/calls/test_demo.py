@@ -33,10 +33,12 @@ def running_demo(folder: Path) -> Iterator[subprocess.Popen[str]]:
         cwd=ROOT,
         env=os.environ | {"LC_ALL": "C.UTF-8"},
         stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         text=True,
+        process_group=0,
     )
     try:
-        says(demo, "http://127.0.0.1:")
+        says(demo, "The box stays up")
         yield demo
     finally:
         demo.kill()
@@ -76,10 +78,13 @@ def test_what_is_killed_is_started_again(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 0), (signal.SIGKILL, -signal.SIGKILL)])
 def test_nothing_outlives_the_demo(tmp_path: Path, number: signal.Signals, status: int) -> None:
+    """Also when its whole process group is told to end, as a terminal does: it stops its parts itself."""
     with running_demo(tmp_path / "demo") as demo:
         parts = [os.pidfd_open(part) for part in children(demo)]
         assert len(parts) == PARTS
-        demo.send_signal(number)
+        os.killpg(demo.pid, number)
+        assert demo.stdout
+        assert "no connection" not in demo.stdout.read()
         assert demo.wait(30) == status
         for part in parts:
             assert select.select([part], [], [], 10)[0], "it still runs"
