@@ -7,6 +7,7 @@ import select
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +24,13 @@ demo.Narrator.tell = lambda narrator: narrator._office.start()
 sys.exit(demo.run_demo(Path(sys.argv[1]), once=False, port=0))
 """
 PARTS = 3  # the supervisor, the box's Asterisk and the exchange
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A short path: a killed demo cannot remove the place it makes for the sockets of a long one."""
+    with tempfile.TemporaryDirectory() as made:
+        yield Path(made) / "demo"
 
 
 @contextmanager
@@ -61,8 +69,8 @@ def children(demo: subprocess.Popen[str]) -> list[int]:
     return [int(word) for word in Path(f"/proc/{demo.pid}/task/{demo.pid}/children").read_text().split()]
 
 
-def test_what_is_killed_is_started_again(tmp_path: Path) -> None:
-    with running_demo(tmp_path / "demo") as demo:
+def test_what_is_killed_is_started_again(folder: Path) -> None:
+    with running_demo(folder) as demo:
         for mark, name in (
             (b"appliance.cli", "The supervisor"),
             (b"/box/asterisk/", "The box's Asterisk"),
@@ -77,9 +85,9 @@ def test_what_is_killed_is_started_again(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 0), (signal.SIGKILL, -signal.SIGKILL)])
-def test_nothing_outlives_the_demo(tmp_path: Path, number: signal.Signals, status: int) -> None:
+def test_nothing_outlives_the_demo(folder: Path, number: signal.Signals, status: int) -> None:
     """Also when its whole process group is told to end, as a terminal does: it stops its parts itself."""
-    with running_demo(tmp_path / "demo") as demo:
+    with running_demo(folder) as demo:
         parts = [os.pidfd_open(part) for part in children(demo)]
         assert len(parts) == PARTS
         os.killpg(demo.pid, number)
