@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
+import sqlite3
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +16,12 @@ from sqlite_utils import Database
 from appliance import __version__
 from appliance.hotline.presence import Presence
 from appliance.language import say, terminal_language
-from appliance.settings import Settings, read_settings
+from appliance.settings import Settings, SettingsError, read_settings
 from appliance.store import ledger, people, times
 from appliance.store.callbacks import cancel
 from appliance.store.config import ConfigError, export_config, import_config, read_config, write_config
 from appliance.store.database import open_store
-from appliance.store.liveness import AlreadyRunning, supervisor_runs
+from appliance.store.liveness import Alive, AlreadyRunning, supervisor_runs
 from appliance.store.missed import call_back, missed_callers
 from appliance.store.office import callback_refusal
 
@@ -44,10 +46,12 @@ def _print_json(value: Any) -> None:
 @click.pass_context
 def main(context: click.Context, state: Path) -> None:
     """Freizeichen, a hotline in a box: callers reach the person who is really free."""
+    if context.invoked_subcommand == "demo":
+        return  # it has a box of its own
     try:
         context.obj = read_settings(state.absolute())
-    except ValueError as error:
-        raise click.ClickException(str(error)) from error
+    except SettingsError as error:
+        raise click.ClickException(say(error.german, error.english)) from error
 
 
 def _store(settings: Settings) -> Database:
@@ -58,7 +62,30 @@ def _store(settings: Settings) -> Database:
                 f"There is no folder {settings.state}. Which box is meant? (--state FOLDER)",
             )
         )
-    return open_store(settings.store)
+    return _opened(settings)
+
+
+def _opened(settings: Settings) -> Database:
+    """The store, made if need be."""
+    try:
+        settings.state.mkdir(parents=True, exist_ok=True)
+        return open_store(settings.store)
+    except sqlite3.Error as error:
+        if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_NOTADB:
+            sentence = say(f"{settings.store} ist keine Datenbank.", f"{settings.store} is not a database.")
+        else:
+            sentence = say(
+                f"{settings.store} ist nicht zu benutzen: {error}.",
+                f"{settings.store} cannot be used: {error}.",
+            )
+        raise click.ClickException(sentence) from error
+    except OSError as error:
+        raise click.ClickException(
+            say(
+                f"Der Ordner {settings.state} ist nicht zu benutzen: {error.strerror}.",
+                f"The folder {settings.state} cannot be used: {error.strerror}.",
+            )
+        ) from error
 
 
 @main.command()
@@ -72,17 +99,42 @@ def run(settings: Settings, verbose: bool) -> None:
         level=logging.DEBUG if verbose else logging.INFO, format="%(levelname)s %(name)s: %(message)s"
     )
     _store(settings).close()
-    try:
-        Supervisor(settings).run()
-    except AlreadyRunning as error:
-        raise click.ClickException(str(error)) from error
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(Alive(settings.state))
+            supervisor = Supervisor(settings)
+        except AlreadyRunning as error:
+            raise click.ClickException(
+                say(
+                    f"Auf {settings.state} läuft schon eine Steuerung.",
+                    f"A supervisor already runs on {settings.state}.",
+                )
+            ) from error
+        except OSError as error:
+            raise click.ClickException(
+                say(
+                    f"Die Steuerung kann nicht beginnen (FastAGI-Port {settings.fastagi_port}): {error}",
+                    f"The supervisor cannot start (FastAGI port {settings.fastagi_port}): {error}",
+                )
+            ) from error
+        supervisor.run()
 
 
 @main.command()
 @click.option("--once", is_flag=True, help="End after the story, with exit status 0 if all went well.")
-@click.option("--port", type=click.IntRange(0, 65535), default=8080, show_default=True, help="Of the page.")
-@click.option("--folder", type=click.Path(path_type=Path), default=Path(".demo"), show_default=True)
-def demo(once: bool, port: int, folder: Path) -> None:
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    help="Of the page, 0 for any. Without it: 8080, or any when that is taken.",
+)
+@click.option(
+    "--folder",
+    type=click.Path(path_type=Path),
+    default=Path(".demo"),
+    show_default=True,
+    help="Emptied at the start; must be new, empty or of an earlier demo.",
+)
+def demo(once: bool, port: int | None, folder: Path) -> None:
     """Show the whole appliance at work on simulated lines: two calls and their stories."""
     from appliance.simulator.demo import run_demo
 
@@ -109,8 +161,7 @@ def config_import(settings: Settings, file: Path, check: bool) -> None:
             say(f"{file} ist keine Textdatei in UTF-8.", f"{file} is not a text file in UTF-8.")
         ) from error
     if not check:
-        settings.state.mkdir(parents=True, exist_ok=True)
-        db = open_store(settings.store)
+        db = _opened(settings)
         import_config(db, wanted)
         db.close()
     click.echo(say("In Ordnung.", "All right.") if check else say("Übernommen.", "Taken over."))

@@ -2,10 +2,26 @@
 
 from __future__ import annotations
 
+import ipaddress
+import re
 import tomllib
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+_PORTS = range(1, 65536)
+_NAME = re.compile(r"[A-Za-z0-9_-]+")
+_HOST = re.compile(r"[A-Za-z0-9._:-]+")  # a name or an address; it is written into Asterisk's configuration
+
+
+class SettingsError(ValueError):
+    """`box.toml` cannot be taken; one sentence in each language says why."""
+
+    def __init__(self, english: str, german: str) -> None:
+        super().__init__(english)
+        self.english = english
+        self.german = german
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,25 +105,106 @@ class Settings:
 def read_settings(state: Path) -> Settings:
     """Read `box.toml` of the state folder; without one, the defaults hold.
 
-    Raises ValueError with the reason for a file that is not what `Settings.write` makes.
+    Raises SettingsError for a file that cannot be read or is not what `Settings.write` makes.
     """
     file = state / "box.toml"
-    if not file.exists():
-        return Settings(state)
     try:
-        values = tomllib.loads(file.read_text())
-        start, stop = values.pop("rtp_ports", (10000, 10400))
-        lines = tuple(_line(**line) for line in values.pop("line", []))
-        return Settings(state, rtp_ports=range(start, stop), lines=lines, **values)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"{file}: {error}") from error
+        return _settings(state, tomllib.loads(file.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        return Settings(state)
+    except OSError as error:
+        raise SettingsError(
+            f"{file} cannot be read: {error.strerror}", f"{file} ist nicht zu lesen: {error.strerror}"
+        ) from error
+    except SettingsError as error:
+        raise SettingsError(f"{file}: {error.english}", f"{file}: {error.german}") from error
+    except ValueError as error:
+        raise SettingsError(
+            f"{file}: this is no TOML: {error}", f"{file}: das ist kein TOML: {error}"
+        ) from error
 
 
-def _line(**values: Any) -> SipLine:
-    """One [[line]]. Raises TypeError or ValueError for what cannot be."""
+def _settings(state: Path, values: Mapping[str, Any]) -> Settings:
+    """Raises SettingsError for what cannot be."""
+    ports = ("manager_port", "fastagi_port", "sip_port")
+    _only_known(values, (*ports, "sip_address", "rtp_ports", "line"))
+    given: dict[str, Any] = {name: _port(name, values[name]) for name in ports if name in values}
+    if "sip_address" in values:
+        given["sip_address"] = _address("sip_address", values["sip_address"])
+    if "rtp_ports" in values:
+        given["rtp_ports"] = _port_range("rtp_ports", values["rtp_ports"])
+    lines = values.get("line", [])
+    if type(lines) is not list or not all(type(line) is dict for line in lines):
+        raise SettingsError("lines are sections [[line]]", "Leitungen sind Abschnitte [[line]]")
+    return Settings(state, lines=tuple(_line(line) for line in lines), **given)
+
+
+def _line(values: Mapping[str, Any]) -> SipLine:
+    """One [[line]]. Raises SettingsError for what cannot be."""
+    needed, known = ("name", "host", "port"), ("name", "host", "port", "channels", "analogue")
+    where = f"line {values.get('name', '?')}"
+    _only_known(values, known, f"{where}: ")
+    for name in needed:
+        if name not in values:
+            raise SettingsError(f"{where}: {name} is missing", f"{where}: {name} fehlt")
+    for name, pattern in (("name", _NAME), ("host", _HOST)):
+        if type(values[name]) is not str or not pattern.fullmatch(values[name]):
+            raise SettingsError(
+                f"{where}: {name} must be a text of letters and digits",
+                f"{where}: {name} muss ein Text aus Buchstaben und Ziffern sein",
+            )
     line = SipLine(**values)
+    _port(f"{where}: port", line.port)
     if type(line.channels) is not int or line.channels < 0:
-        raise ValueError(f"line {line.name}: channels must be a whole number, 0 for no limit")
+        raise SettingsError(
+            f"{where}: channels must be a whole number, 0 for no limit",
+            f"{where}: channels muss eine ganze Zahl sein, 0 für ohne Grenze",
+        )
     if type(line.analogue) is not bool:
-        raise ValueError(f"line {line.name}: analogue must be true or false")
+        raise SettingsError(
+            f"{where}: analogue must be true or false", f"{where}: analogue muss true oder false sein"
+        )
     return line
+
+
+def _only_known(values: Mapping[str, Any], known: Collection[str], where: str = "") -> None:
+    for name in values:
+        if name not in known:
+            those = ", ".join(known)
+            raise SettingsError(
+                f"{where}there is no setting {name}, only {those}",
+                f"{where}es gibt keine Einstellung {name}, nur {those}",
+            )
+
+
+def _port(where: str, value: object) -> int:
+    if type(value) is int and value in _PORTS:
+        return value
+    raise SettingsError(
+        f"{where} must be a whole number from 1 to 65535",
+        f"{where} muss eine ganze Zahl von 1 bis 65535 sein",
+    )
+
+
+def _port_range(where: str, value: object) -> range:
+    """``[first, end]``, the end not belonging to it."""
+    if type(value) is list and [type(port) for port in value] == [int, int]:
+        ports = range(*value)
+        if ports and ports[0] in _PORTS and ports[-1] in _PORTS:
+            return ports
+    raise SettingsError(
+        f"{where} must be two ports: the first, and the one behind the last",
+        f"{where} müssen zwei Ports sein: der erste und der hinter dem letzten",
+    )
+
+
+def _address(where: str, value: object) -> str:
+    try:
+        if type(value) is str:
+            return str(ipaddress.ip_address(value))
+    except ValueError:
+        pass
+    raise SettingsError(
+        f'{where} must be an address such as "0.0.0.0"',
+        f'{where} muss eine Adresse sein, etwa "0.0.0.0"',
+    )

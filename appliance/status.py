@@ -8,6 +8,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from appliance.mail.outbox import delivery_state
+from appliance.mail.spool import find_recordings
 from appliance.mail.troubles import in_words
 from appliance.settings import Settings
 from appliance.store.liveness import supervisor_runs
@@ -16,6 +17,7 @@ from appliance.telephony.manager import ManagerError, ManagerLink
 from appliance.telephony.prompts.install import MissingPrompts, check_prompts
 
 _LEAST_FREE_BYTES = 200_000_000
+_STUCK_AFTER_SECONDS = 60.0  # the supervisor takes what a call has left behind within seconds
 
 
 def _ask_asterisk(settings: Settings) -> frozenset[str] | None:
@@ -43,6 +45,12 @@ def _missing_prompts(settings: Settings) -> list[str]:
     return []
 
 
+def _recordings_stuck(settings: Settings, calls: frozenset[str]) -> int:
+    """Recordings of calls that are over which have not become messages."""
+    found = find_recordings(settings.spool, still_seconds=_STUCK_AFTER_SECONDS)
+    return sum(file.stem not in calls for file in found)
+
+
 def calls_alive(settings: Settings) -> frozenset[str]:
     """Call numbers of the calls going on; none when Asterisk is not running."""
     return _ask_asterisk(settings) or frozenset()
@@ -62,6 +70,8 @@ def look(db: Database, settings: Settings) -> dict[str, Any]:
         "departments_open": db.execute("SELECT count(*) FROM opening WHERE state = 'open'").fetchone()[0],
         "messages_undelivered": mails.waiting,
         "mail_trouble": mails.last_error,
+        "recordings_stuck": _recordings_stuck(settings, calls or frozenset()),
+        "recordings_unreadable": len(list(settings.recordings.glob("*.unreadable"))),
         "prompts_missing": _missing_prompts(settings),
         "disk_free_bytes": shutil.disk_usage(settings.state).free,
     }
@@ -89,6 +99,18 @@ def complaints(state: dict[str, Any], language: str) -> list[str]:
             f"{count} Nachricht(en) warten auf den Mailserver: {why}"
             if german
             else f"{count} message(s) wait for the mail server: {why}"
+        )
+    if count := state["recordings_stuck"]:
+        found.append(
+            f"{count} Aufnahme(n) liegen da und sind noch keine Nachricht."
+            if german
+            else f"{count} recording(s) lie there and have not become a message."
+        )
+    if count := state["recordings_unreadable"]:
+        found.append(
+            f"{count} Aufnahme(n) sind kein Ton und wurden beiseitegelegt (*.unreadable)."
+            if german
+            else f"{count} recording(s) are no sound and were put aside (*.unreadable)."
         )
     if state["prompts_missing"]:
         missing = ", ".join(state["prompts_missing"])

@@ -24,7 +24,6 @@ from appliance.mail.spool import find_recordings
 from appliance.settings import Settings
 from appliance.store import callbacks, ledger, people, times
 from appliance.store.database import open_store
-from appliance.store.liveness import Alive
 from appliance.store.office import office_facts
 from appliance.store.schedule import refresh_schedule
 from appliance.switchboard import Switchboard
@@ -48,7 +47,10 @@ _DEVICE_STATES = {
 
 
 class Supervisor:
-    """Everything of ours that runs on the box, started and stopped as one."""
+    """Everything of ours that runs on the box, started and stopped as one.
+
+    It takes its port when it is made, so hold `liveness.Alive` before. Raises OSError for a taken port.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -98,13 +100,12 @@ class Supervisor:
         self._keeper = threading.Thread(target=self._keep_house, name="housekeeping")
 
     def run(self) -> None:
-        """Run until told to end (SIGTERM, SIGINT). Raises AlreadyRunning for a second supervisor."""
+        """Run until told to end (SIGTERM, SIGINT)."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._stopping.set())
-        with Alive(self._settings.state):
-            self.start()
-            self._stopping.wait()
-            self.stop()
+        self.start()
+        self._stopping.wait()
+        self.stop()
 
     def start(self) -> None:
         """Start every part; the FastAGI server last, when everybody can answer."""

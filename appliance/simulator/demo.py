@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import secrets
-import shutil
+import signal
+import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
 from email.message import EmailMessage
 from pathlib import Path
 
 from rich.console import Console
 
 from appliance.language import say
-from appliance.simulator.exchange import Caller, HeardPrompt, NotHappened
+from appliance.simulator.demo_folder import DemoRefused, demo_folder
+from appliance.simulator.exchange import Caller, DeskPhone, HeardPrompt, NotHappened
 from appliance.simulator.office import SimulatedOffice
 from appliance.telephony.asterisk import AsteriskError
 from appliance.telephony.debian_archive import PreparationError
+from appliance.telephony.manager import ManagerError
 from appliance.telephony.prompts.catalogue import load_catalogue
 from appliance.telephony.prompts.speech import speech_file
 from appliance.telephony.sandbox import ensure_asterisk, shown_progress
@@ -27,29 +34,85 @@ _VOICE_OF_CALLER = speech_file("message-failed", "en")  # any sentence will do: 
 _VOICE_OF_AGENT = speech_file("presence-offline", "en")
 _RING_FOR_SECONDS = 4.0
 _TALK_FOR_SECONDS = 15.0
+_HERE = "127.0.0.1"
+USUAL_PORT = 8080
+_DOWN_FOR_SECONDS = 2.0  # long enough to see what goes on without the part that died
+_LOOK_EVERY_SECONDS = 0.2
+
+# Those who call from the page. The numbers are of the range kept free for films.
+CALLERS = (
+    ("+493023125011", "Heike Vogt"),
+    ("+493023125022", "Jürgen Groß"),
+    ("+493023125033", "Ayşe Yılmaz"),
+    ("+493023125044", "Matthias Kühn"),
+    ("+493023125055", "Sabine Lorenz"),
+    ("+493023125066", "Uwe Brandt"),
+    ("+493023125077", "Katharina Weiß"),
+    ("+493023125088", "Tomasz Nowak"),
+    ("+493023125099", "Birgit Schäfer"),
+    ("+493023125110", "Dieter Möller"),
+)
 
 
-def run_demo(folder: Path, *, once: bool, port: int) -> int:
-    """Run the demo in `folder` (made afresh); returns the exit status: 0 when the story came true."""
+def run_demo(folder: Path, *, once: bool, port: int | None) -> int:
+    """Run the demo in `folder` (made afresh); returns the exit status: 0 when the story came true.
+
+    Without a port the page takes the usual one or, when that is taken, a free one.
+    """
     console = Console(highlight=False, soft_wrap=True)
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(demo_folder(folder))
+            page = None if once else stack.enter_context(page_port(console, port))
+            with shown_progress() as progress:
+                program = ensure_asterisk(progress)
+            office = SimulatedOffice(folder, EXAMPLE.read_text(encoding="utf-8"), program)
+        except (DemoRefused, PreparationError, OSError) as error:
+            console.print(str(error), style="red", markup=False)
+            return 1
+        return _play(console, office, page)
+
+
+def page_port(console: Console, port: int | None) -> socket.socket:
+    """Take the page's port before the story begins, so that the address it ends with is ours.
+
+    Raises DemoRefused when the port that was asked for cannot be had.
+    """
     try:
-        with shown_progress() as progress:
-            program = ensure_asterisk(progress)
-        shutil.rmtree(folder, ignore_errors=True)
-        office = SimulatedOffice(folder, EXAMPLE.read_text(encoding="utf-8"), program)
-    except (PreparationError, OSError) as error:
-        console.print(f"[red]{error}[/]")
-        return 1
+        return socket.create_server((_HERE, USUAL_PORT if port is None else port))
+    except OSError as error:
+        if port is not None:
+            raise DemoRefused(
+                say(
+                    f"Port {port} ist nicht zu haben: {error.strerror}. Bitte einen anderen nennen (--port).",
+                    f"Port {port} cannot be had: {error.strerror}. Name another one (--port).",
+                )
+            ) from error
+    console.print(
+        say(
+            f"Port {USUAL_PORT} ist belegt; die Seite bekommt einen freien.",
+            f"Port {USUAL_PORT} is taken; the page gets a free one.",
+        )
+    )
+    return socket.create_server((_HERE, 0))
+
+
+def _play(console: Console, office: SimulatedOffice, page: socket.socket | None) -> int:
+    """Tell the story, then stay up if there is a page; everything is stopped afterwards."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         Narrator(console, office).tell()
-        if not once:
-            _stay_up(console, office, port)
+        if page is not None:
+            _stay_up(console, office, page)
     except KeyboardInterrupt:
         console.print()
     except (NotHappened, AsteriskError) as error:
-        console.print(f"[red]{error}[/]", say("Protokolle:", "Logs:"), str(folder))
+        console.print(str(error), style="red", markup=False)
+        console.print(say("Protokolle:", "Logs:"), str(office.folder), markup=False)
         return 1
     finally:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, signal.SIG_IGN)  # it is ending already
         office.stop()
     return 0
 
@@ -192,64 +255,121 @@ class People:
 
     def __init__(self, office: SimulatedOffice) -> None:
         self._office = office
-        self._ending = threading.Event()
-        self._threads: list[threading.Thread] = []
+        self._callers = itertools.cycle(CALLERS)
         self._desks = [office.exchange.phone(name) for name in office.phone_names()]
-        self._in_background(self._agents_pick_up)
+        self._ending = threading.Event()
+        self._agents = threading.Thread(target=self._agents_pick_up, daemon=True)
+        self._agents.start()
 
     def place_call(self, number: str) -> None:
-        """A new caller dials this number; leaves a message when asked to."""
-        caller = self._office.caller(f"+49170{secrets.randbelow(10**7):07d}", "Anrufer von der Seite")
-        caller.dials(number)
-        self._in_background(lambda: self._behave(caller))
+        """The next caller dials this number, in a thread of its own."""
+        caller = self._office.caller(*next(self._callers))
+        threading.Thread(target=self._call, args=(caller, number), daemon=True).start()
 
     def end(self) -> None:
-        """Let everybody stop what they do."""
+        """Let the agents stop what they do; callers end with the program."""
         self._ending.set()
-        for thread in self._threads:
-            thread.join(5)
+        self._agents.join()
 
-    def _in_background(self, work: Callable[[], None]) -> None:
-        thread = threading.Thread(target=work, daemon=True)
-        self._threads.append(thread)
-        thread.start()
-
-    def _behave(self, caller: Caller) -> None:
-        try:
+    def _call(self, caller: Caller, number: str) -> None:
+        """One call; leaves a message when asked to."""
+        with contextlib.suppress(NotHappened, ManagerError):  # talked to somebody, hung up, or was cut off
+            caller.dials(number)
             caller.hears("leave-message", timeout_seconds=300)
             caller.says(_VOICE_OF_CALLER)
             caller.presses("#")
-        except NotHappened:
-            return  # this one talked to somebody, or hung up
 
     def _agents_pick_up(self) -> None:
-        while not self._ending.wait(0.2):
+        while not self._ending.wait(_LOOK_EVERY_SECONDS):
             for desk in self._desks:
-                if (leg := desk.current) is None:
-                    continue
-                if leg.answered_at is None and time.time() - leg.started_at > _RING_FOR_SECONDS:
-                    desk.answers()
-                    desk.begins_to_say(_VOICE_OF_AGENT)
-                elif leg.answered_at and time.time() - leg.answered_at > _TALK_FOR_SECONDS:
-                    desk.hangs_up()
+                with contextlib.suppress(NotHappened, ManagerError):  # the call is gone, or Asterisk is
+                    self._attend(desk)
+
+    def _attend(self, desk: DeskPhone) -> None:
+        if (leg := desk.current) is None:
+            return
+        if leg.answered_at is None and time.time() - leg.started_at > _RING_FOR_SECONDS:
+            desk.answers()
+            desk.begins_to_say(_VOICE_OF_AGENT)
+        elif leg.answered_at and time.time() - leg.answered_at > _TALK_FOR_SECONDS:
+            desk.hangs_up()
 
 
-def _stay_up(console: Console, office: SimulatedOffice, port: int) -> None:
-    """Show the page until Ctrl-C."""
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Something of the demo that may die: how it is called, whether it runs, how it starts again."""
+
+    german: str
+    english: str
+    runs: Callable[[], bool]
+    start: Callable[[], None]
+
+
+class Caretaker:
+    """Starts again what died, so that whoever pulls a plug on purpose can watch that nothing is lost.
+
+    Use it in the thread that started the office: its processes end together with that thread.
+    """
+
+    def __init__(self, console: Console, parts: Sequence[Part]) -> None:
+        self._console = console
+        self._parts = parts
+
+    def look(self) -> None:
+        """Start what has died, after a while. Raises AsteriskError or NotHappened when it will not start."""
+        for part in self._parts:
+            if part.runs():
+                continue
+            self._says(
+                say(
+                    f"{part.german} ist weg und wird in {_DOWN_FOR_SECONDS:g} s wieder gestartet.",
+                    f"{part.english} is gone and will be started again in {_DOWN_FOR_SECONDS:g} s.",
+                )
+            )
+            time.sleep(_DOWN_FOR_SECONDS)
+            part.start()
+            self._says(say(f"{part.german} läuft wieder.", f"{part.english} runs again."))
+
+    def _says(self, text: str) -> None:
+        self._console.print(f"  {time.strftime('%H:%M:%S')}  {text}", markup=False)
+
+
+def parts_of(office: SimulatedOffice) -> tuple[Part, ...]:
+    """What of an office somebody may want to see die."""
+    box, exchange = office.asterisk, office.exchange
+    return (
+        Part("Die Steuerung", "The supervisor", lambda: office.supervisor_runs, office.start_supervisor),
+        Part("Das Asterisk der Box", "The box's Asterisk", lambda: box.is_running, box.start),
+        Part(
+            "Die Vermittlungsstelle",
+            "The exchange",
+            lambda: exchange.asterisk.is_running,
+            exchange.start_again,
+        ),
+    )
+
+
+def _stay_up(console: Console, office: SimulatedOffice, page: socket.socket) -> None:
+    """Show the page on the port taken for it, and start again what dies, until Ctrl-C."""
     from webui import create_app
     from webui.server import serve
 
     people = People(office)
     app = create_app(office.settings.store, place_call=people.place_call, secret_key=secrets.token_hex(16))
-    server = serve(app, "127.0.0.1", port)
+    port = page.getsockname()[1]
+    page.close()
+    server = serve(app, _HERE, port)
     console.print(
         "\n"
         + say("Die Box bleibt an. Frontplatte und Anrufe:", "The box stays up. Front panel and calls:")
-        + f" [bold]http://127.0.0.1:{server.port}/[/]   "
+        + f" [bold]{server.url}[/]   "
         + say("(Ende mit Strg-C)", "(end with Ctrl-C)")
     )
+    caretaker = Caretaker(console, parts_of(office))
     try:
-        threading.Event().wait()
+        while True:
+            time.sleep(_LOOK_EVERY_SECONDS)
+            caretaker.look()
     finally:
         server.close()
         people.end()

@@ -15,8 +15,8 @@ from typing import TypeVar
 
 from appliance.simulator import hearing
 from appliance.telephony.asterisk import AsteriskInstance, render, write_configuration
-from appliance.telephony.box import SIP_MODULES
 from appliance.telephony.manager import Event, ManagerLink
+from appliance.telephony.modules import SIP_MODULES
 from appliance.telephony.prompts.catalogue import load_catalogue
 from appliance.telephony.prompts.install import sound_file
 from appliance.telephony.prompts.sounds import samples
@@ -105,6 +105,7 @@ class Exchange:
             _TEMPLATES,
             {
                 "folder": folder,
+                "run_folder": self.asterisk.run_folder,
                 "program": program,
                 "entity_id": "02:46:5a:00:00:02",
                 "modules": _MODULES,
@@ -139,6 +140,14 @@ class Exchange:
         self._link.start()
         if not self._link.wait_connected(10):
             raise NotHappened("the exchange's manager does not answer")
+
+    def start_again(self) -> None:
+        """After its Asterisk died: start it anew; every call it had is over."""
+        with self._changed:
+            for leg in self.legs:
+                leg.ended_at = leg.ended_at or time.time()
+            self._changed.notify_all()
+        self.asterisk.start()
 
     def stop(self) -> None:
         """Hang up everything and end the exchange."""

@@ -28,7 +28,7 @@ from appliance.store import ledger, people, times
 from appliance.store.config import import_config, read_config
 from appliance.store.database import open_store
 from appliance.store.office import phones
-from appliance.telephony.asterisk import AsteriskInstance
+from appliance.telephony.asterisk import AsteriskInstance, end_with_parent
 from appliance.telephony.sandbox import AsteriskProgram
 
 T = TypeVar("T")
@@ -148,7 +148,8 @@ class SimulatedOffice:
         self.db.close()
 
     def start_supervisor(self) -> None:
-        """Start the supervisor as a process of its own and wait until it takes calls."""
+        """Start the supervisor as a process of its own, which ends with this thread, and wait until
+        it takes calls."""
         with (self.settings.state / "supervisor.log").open("ab") as log:
             self._supervisor = subprocess.Popen(
                 [sys.executable, "-m", "appliance.cli", "--state", str(self.settings.state), "run"],
@@ -156,8 +157,15 @@ class SimulatedOffice:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 env=os.environ | {"PYTHONPATH": os.pathsep.join(p for p in sys.path if p)},
+                preexec_fn=end_with_parent,
+                process_group=0,  # Ctrl-C is for the program that started it
             )
         self.wait_for("the supervisor takes calls", self._takes_calls, 15)
+
+    @property
+    def supervisor_runs(self) -> bool:
+        """Whether the supervisor that was started has not ended."""
+        return self._supervisor is not None and self._supervisor.poll() is None
 
     def kill_supervisor(self) -> None:
         """SIGKILL: the supervisor is gone in the middle of whatever it does."""

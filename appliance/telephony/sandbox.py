@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import json
+import logging
 import os
 import re
 import shutil
@@ -27,6 +28,9 @@ from appliance.telephony.debian_archive import (
     machine_mirror,
     unpack,
 )
+from appliance.telephony.modules import BOX_MODULES
+
+log = logging.getLogger(__name__)
 
 SUITE = "forky"
 PACKAGES = ("asterisk", "asterisk-prompt-de", "asterisk-core-sounds-en-gsm", "asterisk-moh-opsound-gsm")
@@ -86,9 +90,10 @@ def _version(command: tuple[str, ...]) -> str:
 def installed_asterisk(
     search_path: str | None = None, configuration: Path = Path("/etc/asterisk/asterisk.conf")
 ) -> AsteriskProgram | None:
-    """The Asterisk installed on this machine, or None when there is none from version 20 on.
+    """The Asterisk installed on this machine, or None when there is none we can use.
 
-    Raises PreparationError when it is there without its modules or without a voice we need.
+    We need version 20 or later with every module of the box, the German and the English voice, and
+    music. What is lacking goes to the log.
     """
     usual_path = f"{os.environ.get('PATH', '')}:/usr/local/sbin:/usr/sbin"
     binary = shutil.which("asterisk", path=search_path or usual_path)
@@ -107,15 +112,19 @@ def installed_asterisk(
     modules = _first_with("app_dial.so", [given.get("astmoddir"), *libraries])
     shares = (Path("/usr/share/asterisk"), Path("/var/lib/asterisk"))
     data = _first_with("sounds", [given.get("astdatadir"), *shares])
-    if modules and data and all((data / "sounds" / language).is_dir() for language in ("de", "en")):
-        return AsteriskProgram((binary,), modules, data, data / "sounds", data / "moh", version)
-    packages = " ".join(PACKAGES)
-    raise PreparationError(
-        f"Asterisk {version} is installed, but its modules or its German or English voice are not."
-        f" Install {packages}.",
-        f"Asterisk {version} ist installiert, aber ohne Module oder ohne deutsche oder englische Ansagen."
-        f" Bitte installieren: {packages}.",
-    )
+    lacking = _lacking(modules, data)
+    if modules is None or data is None or lacking:
+        log.warning("the installed Asterisk %s is passed over, it lacks %s", version, ", ".join(lacking))
+        return None
+    return AsteriskProgram((binary,), modules, data, data / "sounds", data / "moh", version)
+
+
+def _lacking(modules: Path | None, data: Path | None) -> list[str]:
+    """What these folders do not have of what we need, as names to look for in packages."""
+    lacking = ["its modules"] if modules is None else []
+    lacking += [f"{name}.so" for name in BOX_MODULES if modules and not (modules / f"{name}.so").exists()]
+    voices_and_music = ("sounds/de", "sounds/en", "moh")
+    return lacking + [name for name in voices_and_music if data is None or not (data / name).is_dir()]
 
 
 def _first_with(name: str, folders: list[Path | None]) -> Path | None:

@@ -21,6 +21,7 @@ from appliance.telephony.debian_archive import (
     name_of_archive,
     one_line_sources,
 )
+from appliance.telephony.modules import BOX_MODULES
 
 DEBIAN_SOURCES = """\
 # comes with the machine
@@ -241,7 +242,9 @@ def install(folder: Path, says: str) -> tuple[str, Path]:
     binary.write_text(f"#!/bin/sh\necho '{says}'\n")
     binary.chmod(0o755)
     (folder / "modules").mkdir()
-    (folder / "modules" / "app_dial.so").touch()
+    for name in BOX_MODULES:
+        (folder / "modules" / f"{name}.so").touch()
+    (folder / "data" / "moh").mkdir(parents=True)
     for language in ("de", "en"):
         (folder / "data" / "sounds" / language).mkdir(parents=True)
     configuration = folder / "asterisk.conf"
@@ -267,11 +270,21 @@ def test_an_installed_asterisk_that_is_too_old_is_passed_over(tmp_path: Path, sa
     assert sandbox.installed_asterisk(*install(tmp_path, says)) is None
 
 
-def test_an_installed_asterisk_without_its_german_voice_says_what_to_install(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "name", ["data/sounds/de", "data/sounds/en", "data/moh", "modules/app_queue.so", "modules/app_dial.so"]
+)
+def test_an_installed_asterisk_that_lacks_something_is_passed_over_with_a_word(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, name: str
+) -> None:
     path, configuration = install(tmp_path, "Asterisk 22.1.0")
-    (tmp_path / "data" / "sounds" / "de").rmdir()
-    with pytest.raises(PreparationError, match="asterisk-prompt-de"):
-        sandbox.installed_asterisk(path, configuration)
+    lacking = tmp_path / name
+    if lacking.is_dir():
+        lacking.rmdir()
+    else:
+        lacking.unlink()
+    assert sandbox.installed_asterisk(path, configuration) is None
+    told = "its modules" if "app_dial" in name else name.partition("/")[2]
+    assert f"the installed Asterisk 22.1.0 is passed over, it lacks {told}" in caplog.text
 
 
 def test_no_installed_asterisk(tmp_path: Path) -> None:
