@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import logging
 import queue
+import sqlite3
 import threading
-from collections.abc import Callable
+import time
+from collections import deque
+from collections.abc import Callable, Collection
 from datetime import datetime
 from pathlib import Path
 
@@ -40,6 +43,7 @@ class Bookkeeper:
         self._take_message = take_message
         self._kept: dict[str, bool] = {}
         self._inbox: queue.SimpleQueue[Callable[[Database], None] | None] = queue.SimpleQueue()
+        self._work: deque[Callable[[Database], None]] = deque()
         self._thread = threading.Thread(target=self._run, name="bookkeeper")
 
     def start(self) -> None:
@@ -56,17 +60,21 @@ class Bookkeeper:
         at = times.now()
         self._inbox.put(lambda db: ledger.add_step(db, call, step, detail, at))
 
-    def reconcile(self, alive: frozenset[str]) -> None:
-        """Close the calls that Asterisk no longer knows: it was restarted, or the power was cut."""
+    def reconcile(self, alive: frozenset[str], asked_at: datetime, attempts: Collection[str]) -> None:
+        """Close what Asterisk no longer knows: it was restarted, or the power was cut.
+
+        `alive` are its calls as asked at `asked_at`; of `attempts` to call back, which had begun before
+        that, those that are not among them are over. Younger calls are not judged.
+        """
 
         def close_dead(db: Database) -> None:
             self._read_records(db)
-            for call in ledger.open_calls(db):
+            for call in ledger.open_calls(db, started_before=asked_at):
                 if call not in alive:
                     kept = self._take_message(call)
                     ledger.add_step(db, call, "cut off", "", times.now())
                     _close(db, call, times.now(), message_kept=kept)
-            for attempt in callbacks.calling_in(db):
+            for attempt in attempts:
                 if attempt not in alive:
                     callbacks.settle_attempt(db, attempt, times.now())
 
@@ -100,24 +108,37 @@ class Bookkeeper:
                 running = self._turn(db)
             except Exception:
                 log.exception("the bookkeeper goes on after an error")
+                time.sleep(_LOOK_SECONDS)
         db.close()
 
     def _turn(self, db: Database) -> bool:
-        work: list[Callable[[Database], None]] = []
+        running = self._gather()
+        while self._work:
+            try:
+                self._work[0](db)
+            except (sqlite3.Error, OSError):
+                if running:  # a full disk, a locked store: nothing is left out, it is tried again
+                    raise
+                log.exception("the bookkeeper ends with something unwritten")
+            except Exception:
+                log.exception("the bookkeeper leaves out what it cannot write")
+            self._work.popleft()
+        self._read_records(db)
+        return running
+
+    def _gather(self) -> bool:
+        """Wait a moment for work and take all there is; False when it is time to end."""
         running = True
         try:
-            first = self._inbox.get(timeout=_LOOK_SECONDS)
+            work = self._inbox.get(timeout=_LOOK_SECONDS)
             while True:
-                if first is None:
+                if work is None:
                     running = False
                 else:
-                    work.append(first)
-                first = self._inbox.get_nowait()
+                    self._work.append(work)
+                work = self._inbox.get_nowait()
         except queue.Empty:
             pass
-        for write in work:
-            write(db)
-        self._read_records(db)
         return running
 
     def _read_records(self, db: Database) -> None:

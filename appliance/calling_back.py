@@ -157,8 +157,7 @@ class RunningAttempt:
 
     def over(self, ring: Ring) -> None:
         """Tell how it ended for the agent: he is in wrap-up, refused, or free again."""
-        if self._callback is not None:
-            self._switchboard.callback_over(self._callback.id, ring)
+        self._switchboard.callback_over(callbacks.id_of(self._attempt), ring)
 
 
 def _line(settings: Settings) -> SipLine | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -73,9 +74,10 @@ class HouseOfOneCall:
         """Stand in line until the context ends; in the old place, for somebody we owe a callback."""
         number = self.caller_number()
         kept = callbacks.place_kept(self._db, number, department.name) if number else None
-        self._arrived = kept or times.now()
         if kept:
             self.note("calls again", number)
+        self._arrived = kept or _instant(self._leg.get("ARRIVED")) or times.now()
+        self._leg.set("ARRIVED", f"{self._arrived.timestamp():.3f}")
         caller = WaitingCaller(
             self._call,
             department.name,
@@ -147,6 +149,14 @@ class HouseOfOneCall:
         return seconds
 
 
+def _instant(epoch_seconds: str) -> datetime | None:
+    """The instant a channel variable holds, None for an empty one."""
+    try:
+        return datetime.fromtimestamp(float(epoch_seconds), UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
 def keep_message(db: Database, settings: Settings, call: str) -> float | None:
     """Make what was recorded in a call durable; its seconds, or None when there is nothing.
 
@@ -180,10 +190,11 @@ def keep_message_of_ended_call(settings: Settings, call: str) -> bool:
     except (OSError, sqlite3.Error) as error:
         log.warning("the message of call %s stays in %s for now: %s", call, settings.recordings, error)
         return True
-    except SoundError as error:
+    except (SoundError, ValueError) as error:
         recording = settings.recordings / f"{call}.wav"
         log.warning("the recording of call %s is no sound and is put aside: %s", call, error)
-        recording.rename(recording.with_suffix(".unreadable"))
+        with contextlib.suppress(OSError):
+            recording.rename(recording.with_suffix(".unreadable"))
         return False
     finally:
         db.close()

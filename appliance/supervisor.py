@@ -65,7 +65,7 @@ class Supervisor:
             name="events",
             wanted_events=("DeviceStateChange",),
             on_event=self._event,
-            on_connected=self._ask_phone_states,
+            on_connected=self._events_connected,
             on_lost=self._asterisk_lost,
         )
         self.calling_back = CallingBack(
@@ -137,29 +137,47 @@ class Supervisor:
     def _event(self, event: Event) -> None:
         self._phone_state(event.headers)
 
-    def _phone_state(self, headers: Mapping[str, str]) -> None:
+    def _phone_state(self, headers: Mapping[str, str], asked_at: float = math.inf) -> None:
         technology, _, phone = headers.get("Device", "").partition("/")
         if technology == "PJSIP":
-            self.switchboard.phone_changed(phone, headers.get("State", ""))
+            self.switchboard.phone_changed(phone, headers.get("State", ""), asked_at=asked_at)
+
+    def _events_connected(self) -> None:
+        self.switchboard.asterisk_answers()
+        self._ask_phone_states()
 
     def _ask_phone_states(self) -> None:
         """The whole picture beside the changes: level is truth, an event is a hint."""
+        asked_at = time.monotonic()
         try:
             for event in self._orders_link.send_list("DeviceStateList", {}):
-                self._phone_state(event.headers)
+                self._phone_state(event.headers, asked_at)
         except ManagerError as error:
             log.info("the phones' states are not known yet: %s", error)
 
     def _asterisk_lost(self) -> None:
         """Unknown is not idle: no phone is rung, no lamp is green, until Asterisk says so."""
-        self.switchboard.forget_phones()
+        self.switchboard.asterisk_lost()
 
     def _connected(self) -> None:
         """Asterisk is (again) there: which calls does it still know, what do the phones do?"""
-        channels = self._orders_link.send_list("CoreShowChannels", {})
-        self.bookkeeper.reconcile(frozenset(event.headers.get("Linkedid", "") for event in channels))
-        self._ask_phone_states()
         self.switchboard.mirror_again()
+        db = open_store(self._settings.store)
+        attempts = callbacks.calling_in(db)
+        db.close()
+        asked_at = times.now()
+        channels = [event.headers for event in self._orders_link.send_list("CoreShowChannels", {})]
+        alive = frozenset(channel.get("Linkedid", "") for channel in channels)
+        self.bookkeeper.reconcile(alive, asked_at, attempts)
+        self._ask_phone_states()
+        for channel in channels:
+            if channel.get("Application") == "Queue" and not channel.get("BridgeId"):
+                self._take_back(channel.get("Channel", ""))
+
+    def _take_back(self, channel: str) -> None:
+        """A caller whom the floor has kept in its queue meanwhile comes back to us, in his place."""
+        where = {"Context": "incoming", "Exten": "back", "Priority": "1"}
+        self._orders.put(("Redirect", {"Channel": channel, **where}))
 
     # --- what goes to Asterisk, in order, by a thread that may wait
 

@@ -36,6 +36,7 @@ T = TypeVar("T")
 _LOOK_SECONDS = 0.02  # how often the store is asked whether somebody else committed
 _REFUSED_PAUSE = timedelta(seconds=15)  # "not now": somebody else first
 _CALLBACK_LOOK_SECONDS = 1.0  # what only time brings: a request is due, a department opens
+_BEGUN_SECONDS = 15.0  # by then an attempt is on disk
 _CALLBACK = "callback:"  # begins the key of a person in line who is to be called back
 _HISTORY_AGE = timedelta(minutes=1)
 
@@ -47,6 +48,7 @@ class _InLine:
     caller: WaitingCaller
     tell: Callable[[Agent], None]
     agent: str = ""
+    chosen_at: float = 0.0
 
 
 class Switchboard:
@@ -78,6 +80,8 @@ class Switchboard:
         self._histories: dict[str, tuple[datetime, History]] = {}
         self._agents: dict[str, Agent] = {}
         self._phones: dict[str, PhoneState] = {}
+        self._phone_told_at: dict[str, float] = {}
+        self._asterisk_answers = False
         self._seen_version = -1
         self._lamps: dict[str, Pattern] = {}
         self._night = False
@@ -129,13 +133,20 @@ class Switchboard:
 
     # --- told by the manager link and the panel
 
-    def phone_changed(self, phone: str, device_state: str) -> None:
-        """A phone's device state as Asterisk reports it."""
-        self._tell(lambda: self._phones.__setitem__(phone, phone_state(device_state)))
+    def phone_changed(self, phone: str, device_state: str, *, asked_at: float = math.inf) -> None:
+        """A phone's device state as Asterisk reports it by itself, or when asked (time.monotonic).
 
-    def forget_phones(self) -> None:
+        What was asked for before the last report is older than that and does not count.
+        """
+        self._tell(lambda: self._phone_changed(phone, device_state, asked_at))
+
+    def asterisk_answers(self) -> None:
+        """Asterisk is there."""
+        self._tell(lambda: setattr(self, "_asterisk_answers", True))
+
+    def asterisk_lost(self) -> None:
         """Asterisk is gone: what the phones do is unknown, and unknown cannot be rung."""
-        self._tell(self._phones.clear)
+        self._tell(self._forget_asterisk)
 
     def mirror_again(self) -> None:
         """Asterisk is there again and may have forgotten what presence it was shown."""
@@ -182,10 +193,11 @@ class Switchboard:
             return False
         version = data_version(self._db)
         if self._seen_version != version:
-            self._seen_version = version
-            self._take_presses()
             self._read_store()
+            if self._take_presses():
+                self._read_store()
             self._callbacks_looked_at = -math.inf
+            self._seen_version = version
         work()
         self._follow_callbacks()
         self._follow_phones()
@@ -206,14 +218,26 @@ class Switchboard:
         self._undelivered = people.undelivered_messages(self._db)
         self._follow_phones()
 
+    def _phone_changed(self, phone: str, device_state: str, asked_at: float) -> None:
+        if asked_at == math.inf:
+            self._phone_told_at[phone] = time.monotonic()
+        elif asked_at <= self._phone_told_at.get(phone, -math.inf):
+            return
+        self._phones[phone] = phone_state(device_state)
+
+    def _forget_asterisk(self) -> None:
+        self._asterisk_answers = False
+        self._phones.clear()
+
     def _follow_phones(self) -> None:
         for name, agent in self._agents.items():
             state = self._phones.get(agent.phone, PhoneState.UNREACHABLE)
             if state is not agent.phone_state:
                 self._agents[name] = replace(agent, phone_state=state)
 
-    def _take_presses(self) -> None:
-        for button, long in people.take_presses(self._db):
+    def _take_presses(self) -> bool:
+        presses = people.take_presses(self._db)
+        for button, long in presses:
             kind, _, name = button.partition(":")
             if kind == "night":
                 people.set_night_mode(self._db, name, self._clock())
@@ -221,6 +245,7 @@ class Switchboard:
                 presence = after_press(agent.presence, long=long)
                 people.set_presence(self._db, name, presence, "button", self._clock())
                 self._agents[name] = replace(agent, presence=presence)
+        return bool(presses)
 
     def _follow_callbacks(self) -> None:
         """Who is to be called back stands in the same line, by the same rules, from when it is due."""
@@ -232,11 +257,19 @@ class Switchboard:
             now = self._clock()
             due = {f"{_CALLBACK}{c.id}": c for c in callbacks.waiting(self._db) if c.is_due(now)}
         for key, place in list(self._line.items()):
-            if key.startswith(_CALLBACK) and key not in due and not place.agent:
+            if not key.startswith(_CALLBACK) or key in due:
+                continue
+            if not place.agent:
                 del self._line[key]
+            elif time.monotonic() - place.chosen_at > _BEGUN_SECONDS and not self._is_calling(key):
+                log.warning("%s is over, and nobody told", key)
+                self._callback_over(key, Ring.CALLER_GONE)
         for key, callback in due.items():
             if key not in self._line:
                 self._line[key] = _InLine(callback.in_line(key), partial(self._call_back, callback))
+
+    def _is_calling(self, key: str) -> bool:
+        return int(key.removeprefix(_CALLBACK)) in callbacks.calling(self._db)
 
     def _callback_over(self, key: str, result: Ring) -> None:
         self._rung(key, result)
@@ -285,7 +318,7 @@ class Switchboard:
         """Choose agents for people in line and tell these, except the one who is just asking."""
         for caller, agent in match(self._unserved(), list(self._agents.values()), self._clock()):
             place = self._line[caller.call]
-            place.agent = agent.name
+            place.agent, place.chosen_at = agent.name, time.monotonic()
             self._agents[agent.name] = replace(agent, ringing_for=caller.call)
             if caller.call != asking:
                 place.tell(agent)
@@ -323,6 +356,7 @@ class Switchboard:
         """Lamps and presence follow what is committed, never before it."""
         lamps = picture(
             self._agents.values(),
+            asterisk_answers=self._asterisk_answers,
             night=self._night,
             undelivered_messages=self._undelivered,
             now=self._clock(),

@@ -42,10 +42,16 @@ def agent_lamp(agent: Agent, now: datetime) -> Pattern:
 
 
 def picture(
-    agents: Iterable[Agent], *, night: bool, undelivered_messages: int, now: datetime
+    agents: Iterable[Agent],
+    *,
+    asterisk_answers: bool,
+    night: bool,
+    undelivered_messages: int,
+    now: datetime,
 ) -> dict[str, Pattern]:
-    """Every lamp of panel and desks by its name: ``agent:anna``, ``night``, ``message``."""
+    """Every lamp of panel and desks by its name: ``agent:anna``, ``asterisk``, ``night``, ``message``."""
     lamps = {f"agent:{agent.name}": agent_lamp(agent, now) for agent in agents}
+    lamps["asterisk"] = Pattern.GREEN if asterisk_answers else Pattern.RED
     lamps["night"] = Pattern.ON if night else Pattern.OFF
     lamps["message"] = Pattern.ON if undelivered_messages else Pattern.OFF
     return lamps

@@ -88,7 +88,9 @@ class SimulatedOffice:
 
     _names = itertools.count(1)
 
-    def __init__(self, folder: Path, config_text: str, program: AsteriskProgram) -> None:
+    def __init__(
+        self, folder: Path, config_text: str, program: AsteriskProgram, *, channels: int = 0
+    ) -> None:
         self.folder = folder
         self.program = program
         self.mail_server = MailServer()
@@ -99,7 +101,7 @@ class SimulatedOffice:
             sip_address=_BOX_ADDRESS,
             sip_port=free_port(socket.SOCK_DGRAM),
             rtp_ports=_rtp_ports(),
-            lines=(SipLine("line", LINE_ADDRESS, free_port(socket.SOCK_DGRAM, LINE_ADDRESS)),),
+            lines=(SipLine("line", LINE_ADDRESS, free_port(socket.SOCK_DGRAM, LINE_ADDRESS), channels),),
         )
         self.settings.write()
         config = read_config(config_text)

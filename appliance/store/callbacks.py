@@ -65,7 +65,7 @@ def request(
 
 
 def waiting(db: Database) -> list[Callback]:
-    """The requests that stand in line once they are due: the department is open and nobody speaks with them.
+    """The requests that stand in line once they are due: open ones of departments that are open.
 
     Whoever is on the telephone with us at this moment is not called.
     """
@@ -104,7 +104,7 @@ def place_kept(db: Database, number: str, department: str) -> datetime | None:
 
 
 def begin_attempt(db: Database, callback: int) -> str | None:
-    """Commit that an agent is about to be rung for it; the attempt's call number, None when it is too late."""
+    """Commit that an agent is about to be rung for it; the attempt's call number, None if too late."""
     attempt = f"{ATTEMPT}{callback}-{secrets.token_hex(6)}"
     changed = db.execute(
         "UPDATE callbacks SET state = 'calling', attempt = ?, result = '' WHERE id = ? AND state = 'waiting'",
@@ -175,7 +175,7 @@ def settle_attempt(db: Database, attempt: str, now: datetime) -> None:
             return
         close(db, row["id"], then.state, now)
         if then.state is State.NOT_REACHED:
-            _tell_mailbox(db, row, now)
+            _tell_mailbox(db, row)
 
 
 def calling_in(db: Database) -> list[str]:
@@ -183,8 +183,18 @@ def calling_in(db: Database) -> list[str]:
     return [row[0] for row in db.execute("SELECT attempt FROM callbacks WHERE state = 'calling'").fetchall()]
 
 
+def calling(db: Database) -> set[int]:
+    """The requests that are being called."""
+    return {row[0] for row in db.execute("SELECT id FROM callbacks WHERE state = 'calling'").fetchall()}
+
+
+def id_of(attempt: str) -> int:
+    """The request an attempt is for. Raises ValueError for what is no attempt's call number."""
+    return int(attempt.removeprefix(ATTEMPT).partition("-")[0])
+
+
 def close(db: Database, callback: int, state: State, now: datetime) -> None:
-    """Close a request for good; every call that asked for it gets its outcome. Closed ones stay as they are."""
+    """Close a request for good; every call that asked for it gets its outcome. Once only."""
     with exclusive(db):
         changed = db.execute(
             "UPDATE callbacks SET state = ?, closed_at = ? WHERE id = ? AND closed_at = ''",
@@ -211,7 +221,7 @@ def cancel(db: Database, callback: int, now: datetime) -> bool:
 
 
 def close_after_call(db: Database, call: str, now: datetime) -> None:
-    """Close what the caller of an ended call has got by himself: he talked to the department, or left a message."""
+    """Close what the caller of an ended call has got by himself: he talked, or left a message."""
     row = next(db.query("SELECT * FROM calls WHERE call = ?", [call]), None)
     if row is None or row["outcome"] not in (Outcome.TALKED, Outcome.MESSAGE):
         return
@@ -233,7 +243,7 @@ def forget(db: Database, before: datetime) -> None:
     )
 
 
-def _tell_mailbox(db: Database, row: dict[str, Any], now: datetime) -> None:
+def _tell_mailbox(db: Database, row: dict[str, Any]) -> None:
     """A mail to the department that this person could not be reached."""
     db.execute(
         "INSERT INTO outbox (callback, message_id, recipient, language) VALUES (?, ?, ?, ?)",

@@ -61,9 +61,11 @@ def connect_call(db: Database, call: str, channel: str, at: datetime) -> None:
         add_step(db, call, "talks", agent, at)
 
 
-def open_calls(db: Database) -> list[str]:
-    """Calls that go on, as far as we know."""
-    return [row[0] for row in db.execute("SELECT call FROM calls WHERE ended_at = ''").fetchall()]
+def open_calls(db: Database, *, started_before: datetime | None = None) -> list[str]:
+    """Calls that go on, as far as we know; only those that began before an instant, if one is given."""
+    before = to_text(started_before) if started_before else "9999"
+    rows = db.execute("SELECT call FROM calls WHERE ended_at = '' AND started_at < ?", [before])
+    return [row[0] for row in rows.fetchall()]
 
 
 def set_ticket(db: Database, call: str, ticket: str, at: datetime) -> None:

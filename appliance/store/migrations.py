@@ -180,8 +180,9 @@ CREATE TABLE calls (
   ended_at TEXT NOT NULL DEFAULT '',
   agent TEXT NOT NULL DEFAULT '',
   callback INTEGER REFERENCES callbacks (id),
-  outcome TEXT NOT NULL DEFAULT '' CHECK (outcome IN ('', 'talked', 'called back', 'not reached',
-    'called again', 'callback cancelled', 'message', 'hung up', 'told closed', 'told unassigned'))
+  outcome TEXT NOT NULL DEFAULT '' CHECK (outcome IN
+    ('', 'talked', 'called back', 'not reached', 'called again', 'callback cancelled',
+     'message', 'hung up', 'told closed', 'told unassigned'))
 ) STRICT;
 CREATE INDEX calls_open ON calls (call) WHERE outcome = '';
 CREATE INDEX calls_by_caller ON calls (caller, started_at);
@@ -273,16 +274,16 @@ CREATE VIEW floor AS
 CREATE VIEW queue_members AS
   SELECT s.department AS queue_name, 'PJSIP/' || a.phone AS interface,
     a.name AS membername, s.department || '/' || a.name AS uniqueid,
-    0 AS penalty, 0 AS paused, '' AS reason_paused, '' AS state_interface, 'no' AS ringinuse
+    0 AS penalty, p.wrap_up_until > {NOW} AS paused, '' AS reason_paused, '' AS state_interface, 'no' AS ringinuse
   FROM serves AS s
   JOIN agents AS a ON a.name = s.agent
   JOIN presence AS p ON p.agent = a.name
-  WHERE p.state = 'available' AND p.wrap_up_until <= {NOW};
+  WHERE p.state = 'available';
 CREATE VIEW queues AS
   SELECT name, 'leastrecent' AS strategy, ring_seconds AS timeout, 1 AS retry,
     wrap_up_seconds AS wrapuptime, 'no' AS ringinuse, 'yes' AS autofill,
     'default' AS musiconhold, 'floor-keys' AS context,
-    'paused,invalid,unavailable' AS joinempty, 'paused,invalid,unavailable' AS leavewhenempty,
+    'invalid,unavailable' AS joinempty, 'invalid,unavailable' AS leavewhenempty,
     'yes' AS timeoutrestart, 0 AS "announce-frequency"
   FROM departments;
 CREATE VIEW phone_owners AS SELECT phone, name AS agent FROM agents;

@@ -25,7 +25,7 @@ def ask_for_ticket(call: Call, rule: TicketRule) -> str:
         if not entry.digits or (entry.digits in ("2", "3") and not rule.accepts(entry.digits)):
             return entry.digits
         if entry.woken or rule.accepts(entry.digits):
-            call.ticket = entry.digits
+            call.leg.set("TICKET", entry.digits)
             call.house.keep_ticket(entry.digits)
             if not entry.woken:
                 call.hears("ticket-thanks", WAKE_KEY)

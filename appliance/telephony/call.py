@@ -139,7 +139,6 @@ class Call(Voice):
     def __init__(self, leg: CallerLeg, house: House) -> None:
         super().__init__(leg, house.prompts)
         self.house = house
-        self.ticket = ""
 
     def reaches(self, step: str) -> None:
         """Mark how far the caller has come: the floor goes on from here should we be lost."""

@@ -113,7 +113,7 @@ def dial(agent: Voice, customer: CustomerFacts, attempt: Attempt) -> Result:
     agent.leg.set("CALLERID(num)", customer.shown_number)
     agent.leg.set("CALLERID(name)", "")
     agent.leg.set("CONFIRMED", "" if customer.confirmation else "yes")
-    options = f"gU(customer,{customer.language})" if customer.confirmation else "g"
+    options = f"gU(customer^{customer.language})" if customer.confirmation else "g"
     try:
         agent.leg.run("Dial", f"PJSIP/{customer.number}@{customer.line}", str(_RING_SECONDS), options)
     finally:  # also when the agent hung up

@@ -25,14 +25,15 @@ _SILENCE_SECONDS = 5  # this much silence ends a message
 _LONGEST_WAIT_SPOKEN = 15  # minutes, to the agent
 
 
-RING_RESULTS = {
+_RING_RESULTS = {
     "ANSWER": Ring.TALKED,
     "NOANSWER": Ring.NO_ANSWER,
     "BUSY": Ring.REFUSED,
     "DONTCALL": Ring.REFUSED,
     "CANCEL": Ring.CALLER_GONE,
+    "": Ring.CALLER_GONE,  # he hung up before the phone was rung
 }
-
+_CALL_REJECTED = "21"  # ITU-T Q.850; a phone's "decline" (SIP 603), which Dial takes for unreachable
 
 _RING_STEPS = {
     Ring.TALKED: "conversation over",
@@ -57,16 +58,18 @@ def take_call(leg: CallerLeg, house: House) -> None:
         return
     leg.set("CHANNEL(language)", department.language)
 
-    call.hears(department.greeting)
-    call.reaches("greeted")
-    house.note("greeted")
+    waits = leg.get("STEP") == "waiting"  # the floor has kept him in line while we were away
+    if not waits:
+        call.hears(department.greeting)
+        call.reaches("greeted")
+        house.note("greeted")
 
-    if not department.is_open:
+    if waits or department.is_open:
+        served = reach_an_agent(call, department)
+    else:
         house.note("closed told")
         call.hears("closed")
         served = is_called_back(call, department, "offer-callback-opening", "callback-promised-opening")
-    else:
-        served = reach_an_agent(call, department)
     if not served:
         take_message(call, department)
     call.reaches("done")
@@ -111,7 +114,7 @@ class Wait:
     asked_ticket: bool = False
     spoken_at: float = field(default_factory=time.monotonic)
 
-    def keys(self) -> str:
+    def choices(self) -> str:
         """The keys that do something: the choices the department offers, and our own."""
         return WAKE_KEY + "".join(
             key
@@ -158,7 +161,7 @@ def speak(call: Call, wait: Wait, chance: Chance) -> str:
         prompts += offers(wait.department)
     wait.told_busy = True
     try:
-        return call.hears(prompts, wait.keys())
+        return call.hears(prompts, wait.choices())
     finally:
         wait.spoken_at = time.monotonic()
 
@@ -188,7 +191,7 @@ def wait_with_music(call: Call, wait: Wait, place: Place) -> str:
     try:
         while True:
             key = call.leg.wait_key(_LOOK_SECONDS)
-            if key and key in wait.keys():
+            if key and key in wait.choices():
                 return key
             chance = place.look()
             if chance.agent or not chance.somebody_present or wait.news(chance) or wait.is_long_silent():
@@ -202,6 +205,7 @@ def is_called_back(
     call: Call, department: Department, offer: str = "offer-callback", promise: str = "callback-promised"
 ) -> bool:
     """Offer what is left where waiting is not: a callback or a message. True when nothing more is to do."""
+    call.reaches("message")
     if not department.offers_callback:
         return False
     keys = _CALLBACK_KEY + (_MESSAGE_KEY if department.offers_message else "")
@@ -225,39 +229,48 @@ def ring(call: Call, department: Department, place: Place, chance: Chance) -> Ri
     if broken:
         call.house.note("waited longer than promised", str(waited_minutes))
     call.leg.set("CALLERID(name)", shown_to_agent(call, department, waited_minutes if broken else 0))
+    if not chance.speaks_language:
+        call.hears("other-language")
     call.house.note("agent rings", chance.agent)
+    call.leg.set("DIALSTATUS", "")
     call.reaches("ringing")
     try:
-        if not chance.speaks_language:
-            call.hears("other-language")
         call.leg.run(
             "Dial",
             f"PJSIP/{chance.phone}",
             str(department.ring_seconds),
-            f"gm(connecting-{department.language})"
-            + (spoken_to_agent(call, waited_minutes) if broken else ""),
+            f"gm(connecting-{department.language})" + (spoken_to_agent(waited_minutes) if broken else ""),
         )
     finally:  # also when the caller hung up: the agent is free again or in wrap-up
-        result = RING_RESULTS.get(call.leg.get("DIALSTATUS"), Ring.UNREACHABLE)
+        result = ring_result(call.leg.get("DIALSTATUS"), call.leg.get("HANGUPCAUSE"))
         place.report(result)
     call.house.note(_RING_STEPS[result], chance.agent)
     call.reaches("talked" if result is Ring.TALKED else "waiting")
     return result
 
 
+def ring_result(status: str, cause: str) -> Ring:
+    """How ringing an agent ended, from Dial's status and the cause with which the phone was hung up."""
+    if status == "CHANUNAVAIL" and cause == _CALL_REJECTED:
+        return Ring.REFUSED
+    return _RING_RESULTS.get(status, Ring.UNREACHABLE)
+
+
 def shown_to_agent(call: Call, department: Department, waited_minutes: int) -> str:
     """What the agent's phone shows: department, ticket, a wait longer than promised, the caller's name."""
     _, name = call.leg.caller_id()
-    facts = [department.title, call.ticket, f"{waited_minutes} min" if waited_minutes else ""]
+    facts = [department.title, call.leg.get("TICKET"), f"{waited_minutes} min" if waited_minutes else ""]
     about = " ".join(fact for fact in facts if fact)
     return clean_caller_name(f"{about}: {name}" if name else about)
 
 
-def spoken_to_agent(call: Call, waited_minutes: int) -> str:
+def spoken_to_agent(waited_minutes: int) -> str:
     """The option of Dial that tells the agent how long this caller has waited, before they talk."""
-    known = 2 <= waited_minutes <= _LONGEST_WAIT_SPOKEN
+    if waited_minutes < 2:
+        return ""
+    known = waited_minutes <= _LONGEST_WAIT_SPOKEN
     prompt = f"waited-{waited_minutes}" if known else f"waited-over-{_LONGEST_WAIT_SPOKEN}"
-    return f"A({call.prompts / prompt})" if waited_minutes >= 2 else ""
+    return f"U(agent^{prompt})"
 
 
 def take_message(call: Call, department: Department) -> None:

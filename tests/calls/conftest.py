@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from appliance.simulator import hearing
+from appliance.simulator.exchange import Caller, HeardPrompt
 from appliance.simulator.office import SimulatedOffice
 from appliance.telephony.sandbox import AsteriskProgram, ensure_asterisk, shown_progress
 
@@ -116,8 +117,8 @@ def make_office(tmp_path: Path, program: AsteriskProgram) -> Iterator[Callable[.
     """Make and start an office; afterwards no channel and no doubt may be left over."""
     with ExitStack() as stack:
 
-        def make(config_text: str = OFFICE, *, supervisor: bool = True) -> SimulatedOffice:
-            office = SimulatedOffice(tmp_path / "office", config_text, program)
+        def make(config_text: str = OFFICE, *, supervisor: bool = True, channels: int = 0) -> SimulatedOffice:
+            office = SimulatedOffice(tmp_path / "office", config_text, program, channels=channels)
             stack.callback(office.stop)
             office.start(supervisor=supervisor)
             return office
@@ -131,6 +132,13 @@ def office(make_office: Callable[..., SimulatedOffice]) -> Iterator[SimulatedOff
     office = make_office()
     yield office
     nothing_is_left(office)
+
+
+def chooses_message(caller: Caller, language: str = "de") -> HeardPrompt:
+    """The caller presses 3 while he is offered what is left; returns when he has been asked to speak."""
+    offered = caller.hears("offer-callback", language=language, timeout_seconds=20)
+    caller.presses("3")
+    return caller.hears("leave-message", language=language, after=offered)
 
 
 def nothing_is_left(office: SimulatedOffice) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from appliance.simulator.office import SimulatedOffice
 from appliance.telephony.prompts.speech import speech_file
+from tests.calls.conftest import chooses_message
 
 VOICE_OF_CALLER = speech_file("unassigned-number", "en")
 VOICE_OF_AGENT = speech_file("presence-offline", "en")
@@ -43,7 +44,7 @@ def test_nobody_present_a_message_arrives_by_mail(office: SimulatedOffice) -> No
     greeting = caller.hears("greeting")
     told = caller.hears("nobody-present", after=greeting)
     assert told.start_seconds - greeting.end_seconds < 1.0, "told at once"
-    caller.hears("leave-message", after=told)
+    chooses_message(caller)
     caller.says(VOICE_OF_CALLER)
     caller.presses("#")
     caller.hears("message-thanks")

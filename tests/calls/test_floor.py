@@ -9,7 +9,7 @@ import pytest
 from appliance.simulator.exchange import Caller
 from appliance.simulator.office import SimulatedOffice
 from appliance.store.liveness import Alive, AlreadyRunning
-from tests.calls.conftest import nothing_is_left
+from tests.calls.conftest import chooses_message, nothing_is_left
 from tests.calls.test_first_call import VOICE_OF_AGENT, VOICE_OF_CALLER
 
 
@@ -148,7 +148,7 @@ def before_the_tone(_office: SimulatedOffice, caller: Caller) -> None:
 
 
 def while_speaking(office: SimulatedOffice, caller: Caller) -> None:
-    caller.hears("leave-message")
+    chooses_message(caller)
     recording = office.settings.recordings / f"{office.call_of(caller)}.wav"
     office.wait_for("the recording begins", recording.exists, 10)
     caller.begins_to_say(VOICE_OF_CALLER)
@@ -177,7 +177,7 @@ def test_killed_on_the_way_to_a_message(
 def test_killed_after_the_message_was_kept_it_is_not_asked_for_again(office: SimulatedOffice) -> None:
     caller = office.caller()
     caller.dials("0931 555-10")
-    caller.hears("leave-message")
+    chooses_message(caller)
     caller.says(VOICE_OF_CALLER)
     caller.presses("#")
     office.reaches(office.call_of(caller), "message kept")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from appliance.simulator.office import SimulatedOffice
+from tests.calls.conftest import chooses_message
 from tests.calls.test_first_call import VOICE_OF_CALLER
 
 HOSTILE_NAMES = [
@@ -119,7 +120,7 @@ def test_keys_that_mean_nothing_do_no_harm(office: SimulatedOffice) -> None:
 def test_a_silent_message_is_asked_for_once_more_then_goodbye(office: SimulatedOffice) -> None:
     caller = office.caller()
     caller.dials("0931 555-10")
-    first = caller.hears("leave-message")
+    first = chooses_message(caller)
     again = caller.hears("message-too-short", after=first, timeout_seconds=20)
     caller.hears("goodbye", after=again, timeout_seconds=20)
     caller.waits_until_cut_off()
@@ -132,7 +133,7 @@ def test_a_message_after_a_silent_try_is_kept(office: SimulatedOffice) -> None:
     caller = office.caller()
     caller.dials("0931 555-10")
     caller.presses("#")
-    caller.hears("leave-message")
+    chooses_message(caller)
     caller.presses("#")
     caller.hears("message-too-short")
     caller.says(VOICE_OF_CALLER)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from appliance.simulator import hearing
 from appliance.simulator.office import SimulatedOffice
 from appliance.telephony.prompts.sounds import samples
-from tests.calls.conftest import OFFICE
+from tests.calls.conftest import OFFICE, chooses_message
 from tests.calls.test_first_call import VOICE_OF_AGENT, VOICE_OF_CALLER
 
 CLOSED_OFFICE = OFFICE.replace('hours = {mon-sun = "00:00-24:00"}', 'hours = {mon-sun = "23:59-24:00"}')
@@ -19,7 +19,7 @@ def leaves_a_message(office: SimulatedOffice, number: str = "0931 555-10") -> st
     """A caller leaves a message with nobody present; returns the call."""
     caller = office.caller()
     caller.dials(number)
-    caller.hears("leave-message", language="de" if number.endswith("10") else "en")
+    chooses_message(caller, "de" if number.endswith("10") else "en")
     caller.says(VOICE_OF_CALLER)
     caller.presses("#")
     caller.waits_until_cut_off()
@@ -80,6 +80,8 @@ def test_closed_is_said_and_a_message_taken(make_office: Callable[..., Simulated
     caller = office.caller()
     caller.dials("0931 555-20")
     told = caller.hears("closed", language="en", after=caller.hears("greeting", language="en"))
+    caller.hears("offer-callback-opening", language="en", after=told)
+    caller.presses("3")
     caller.hears("leave-message", language="en", after=told)
     caller.says(VOICE_OF_AGENT)
     caller.hangs_up()
@@ -108,7 +110,7 @@ def test_a_message_that_cannot_be_kept_is_not_thanked_for(office: SimulatedOffic
     messages.write_text("not a folder")
     caller = office.caller()
     caller.dials("0931 555-10")
-    caller.hears("leave-message")
+    chooses_message(caller)
     caller.says(VOICE_OF_CALLER)
     caller.presses("#")
     caller.waits_until_cut_off(20)

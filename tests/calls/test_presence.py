@@ -164,6 +164,8 @@ def test_waiting_ends_when_everybody_goes_home(office: SimulatedOffice) -> None:
     second.hears("offer-wait", after=busy)
     office.presses("agent:anna:home")
     told = second.hears("nobody-present", after=busy)
+    second.hears("offer-callback", after=told)
+    second.presses("3")
     second.hears("leave-message", after=told)
     try:
         office.desk("bert").rings(timeout_seconds=0.2)

@@ -10,7 +10,7 @@ from appliance.hotline.announcement import WAIT_KEYS, wait_step
 from appliance.hotline.estimate import History, expected_wait_seconds
 from appliance.simulator.exchange import Caller
 from appliance.simulator.office import SimulatedOffice
-from tests.calls.conftest import OFFICE, nothing_is_left
+from tests.calls.conftest import nothing_is_left
 from tests.calls.test_first_call import VOICE_OF_AGENT, VOICE_OF_CALLER
 
 SUPPORT = "0931 555-10"
@@ -135,7 +135,8 @@ def test_a_ticket_is_checked_and_asked_for_once_more(
     office: SimulatedOffice, keys: str, ticket: str
 ) -> None:
     office.db.execute(
-        "UPDATE departments SET ticket_from = 1, ticket_shortest = 8, ticket_longest = 8, ticket_prefixes = '4'"
+        "UPDATE departments SET ticket_from = 1, ticket_shortest = 8, ticket_longest = 8,"
+        " ticket_prefixes = '4'"
     )
     first = talks_to(office, "anna")
     second = office.caller("+491702222222")
@@ -286,7 +287,7 @@ def test_killed_with_five_waiting_the_floor_serves_them_all_the_oldest_first(
         order.append(desk.rings(20).shown_number)
         desk.answers()
         desk.hangs_up()
-    assert sorted(order) == [caller.number for caller in waiting]
+    assert order == [caller.number for caller in waiting]
     office.start_supervisor()
     assert [office.outcome(office.call_of(caller)) for caller in waiting] == ["talked"] * 5
     nothing_is_left(office)
