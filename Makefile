@@ -3,7 +3,7 @@
 help: ; @sed -n 's/^\([a-z]*\):.*## /make \1\t/p' Makefile  ## List what can be made
 demo: setup ; @.venv/bin/freizeichen demo $(if $(ONCE),--once)  ## Start the whole box on simulated lines and let callers ring in; ONCE=1 ends after their story
 test: setup ; @.venv/bin/python -m pytest -n 4 --dist worksteal $(ARGS)  ## Run every test, the linters and the type checks; ARGS goes to pytest
-estimate: setup ; @.venv/bin/python -m tests.estimate $(ARGS)  ## Measure the expected wait against app_queue in simulated lines, about three minutes; ARGS=--help tells the options
+estimate: setup ; @.venv/bin/python -m tests.estimate $(ARGS)  ## Measure the expected wait against app_queue in simulated lines, a few minutes; ARGS=--help tells the options
 lint: setup ; @.venv/bin/python -m pytest -q tests/test_house.py  ## Run the linters, the type checks and the rules of the house only
 setup: ; @python3 .make/setup  ## Make .venv with all libraries; does nothing when it is up to date
 lock: setup ; @.make/lock $(if $(UPGRADE),--upgrade)  ## Write requirements.lock from pyproject.toml; UPGRADE=1 takes newer versions

@@ -6,16 +6,15 @@ from datetime import datetime, timedelta
 
 from sqlite_utils import Database
 
-from appliance.hotline.estimate import History
+from appliance.hotline.estimate import MOST_CALLS, History
 from appliance.store.times import to_text
 
 _DAYS = 28
-_CALLS = 400
 
 
 def department_history(db: Database, department: str, now: datetime) -> History:
-    """The newest 400 conversations of four weeks with their wrap-up, and how patient callers were."""
-    values = {"department": department, "since": to_text(now - timedelta(days=_DAYS)), "calls": _CALLS}
+    """The newest conversations of four weeks with their wrap-up, and how patient callers were."""
+    values = {"department": department, "since": to_text(now - timedelta(days=_DAYS)), "calls": MOST_CALLS}
     handling = db.execute(
         """
         SELECT (julianday(c.ended_at) - julianday(c.connected_at)) * 86400 + d.wrap_up_seconds

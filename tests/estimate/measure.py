@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import count
-from math import fsum, sqrt
+from math import fsum, inf, sqrt
 
 from appliance.hotline.announcement import WAIT_KEYS, Said, announcement, wait_step
 from appliance.hotline.estimate import MOST_CALLS, History, expected_wait_seconds
@@ -22,6 +22,7 @@ from tests.estimate.line import Caller, Line, Watcher
 from tests.estimate.scenarios import SCENARIOS, Scenario
 
 REPEAT_SECONDS = 60.0
+_READ_SECONDS = 60.0  # the switchboard reads the history no more often
 
 # Theirs is what app_queue says, in whole minutes; theirs_in_seconds its hold time without the
 # rounding, which no caller hears: the stricter comparison.
@@ -112,7 +113,8 @@ class Measure(Watcher):
         self._told: dict[Caller, _Told] = {}
         self._handled: deque[float] = deque(maxlen=MOST_CALLS)
         self._waited: deque[tuple[bool, float]] = deque(maxlen=MOST_CALLS)
-        self._history: History | None = None
+        self._history = History()
+        self._read_at = -inf
 
     def at_once(self) -> None:
         """Nothing to forecast, but app_queue learns from it."""
@@ -123,7 +125,7 @@ class Measure(Watcher):
         if line.arrived <= self._scenario.warm_up_calls:
             return
         ahead, waited = line.ahead(caller), now - caller.arrived
-        wait_seconds = expected_wait_seconds(ahead, line.agents, self._learned())
+        wait_seconds = expected_wait_seconds(ahead, line.agents, self._learned(now))
         if wait_seconds is None:
             return
         told = self._told.setdefault(caller, _Told())
@@ -161,15 +163,14 @@ class Measure(Watcher):
     def handled(self, seconds: float) -> None:
         """Learn how long an agent was occupied."""
         self._handled.append(seconds)
-        self._history = None
 
     def _learn(self, *, gave_up: bool, waited_seconds: float) -> None:
         self._waited.append((gave_up, waited_seconds))
-        self._history = None
 
-    def _learned(self) -> History:
-        """What the box knows by now, made only when it is asked for."""
-        if self._history is None:
+    def _learned(self, now: float) -> History:
+        """What the box has read of the calls that are over."""
+        if now - self._read_at >= _READ_SECONDS:
+            self._read_at = now
             self._history = History(
                 tuple(self._handled),
                 sum(gave_up for gave_up, _ in self._waited),

@@ -9,6 +9,7 @@ from typing import Any
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
+from appliance.hotline.estimate import MOST_CALLS
 from tests.estimate.erlang import MOST_OFF, Validation
 from tests.estimate.measure import FORECASTS, Tally
 
@@ -18,11 +19,11 @@ MOST_BIAS = 0.10
 _INTRODUCTION = """\
 # How good the expected wait is
 
-Written by `make estimate` ({options}). The estimate (`appliance/hotline/estimate.py`) and the rule
-of what is announced (`announcement.py`) are asked in simulated lines, and beside them app_queue's rule and
-the best possible forecast: that of one who knows the true means of handling and patience. The goals in every
-scenario: an error of at most {ratio} of app_queue's, a bias of at most {bias:.0%} of the mean wait, and an
-announced wait that never rises while the place improves.
+Written by `make estimate` ({options}).
+The estimate (`appliance/hotline/estimate.py`) and the rule of what is announced (`announcement.py`) are asked
+in simulated lines, and beside them app_queue's rule and the best possible forecast: that of one who knows the
+true means of handling and patience. The goals in every scenario: an error of at most {ratio} of app_queue's,
+a bias of at most {bias} % of the mean wait, and an announced wait that never rises while the place improves.
 
 ![Errors by scenario, and one wait](results.svg)
 
@@ -44,7 +45,7 @@ caller hears. *Of best*: the best possible forecast to app_queue's.
   15 % of those who wait choose a callback in their place
 - *first office day*: the same, nothing but first days, without any history
 
-The textbook lines are measured after 1000 calls. All learn from the last 400.
+The textbook lines are measured after 1000 calls. All learn from the last {most_calls}.
 
 ## The bias, and what rises
 """
@@ -56,7 +57,7 @@ such a reason, so that no figure was announced.
 
 ## The simulated line against Erlang's formulas
 
-Before anything is measured, the line must agree with the exact figures within {off:.0%}.
+Before anything is measured, the line must agree with the exact figures within {off} %.
 """
 
 
@@ -163,11 +164,11 @@ def markdown(validations: Sequence[Validation], tallies: dict[str, Tally], optio
     """The text of RESULTS.md."""
     return "\n".join(
         (
-            _INTRODUCTION.format(options=options, ratio=MOST_RATIO, bias=MOST_BIAS),
+            _INTRODUCTION.format(options=options, ratio=MOST_RATIO, bias=round(100 * MOST_BIAS)),
             _errors(tallies).markdown(),
-            _READING,
+            _READING.format(most_calls=MOST_CALLS),
             _rises(tallies).markdown(),
-            _RISING.format(off=MOST_OFF),
+            _RISING.format(off=round(100 * MOST_OFF)),
             _validations(validations).markdown(),
         )
     )
