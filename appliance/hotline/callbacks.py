@@ -91,7 +91,8 @@ def after_attempt(result: Result, attempts: int, limit: int, now: datetime) -> N
     if attempts >= limit:
         return Next(State.NOT_REACHED, now)
     pauses = _PAUSE_MINUTES[result]
-    return Next(State.WAITING, now + timedelta(minutes=pauses[min(attempts, len(pauses)) - 1]))
+    which = min(max(attempts, 1), len(pauses)) - 1  # 0: asked for anew while he was being dialled
+    return Next(State.WAITING, now + timedelta(minutes=pauses[which]))
 
 
 def line_has_room(channels: int, busy: int, *, somebody_waits: bool) -> bool:

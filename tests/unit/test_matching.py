@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appliance.hotline.matching import WaitingCaller, in_order, match, position
+from appliance.hotline.matching import WaitingCaller, ahead_of, in_order, match, others_serve
 from appliance.hotline.presence import Agent, PhoneState, Presence
 
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
@@ -46,6 +46,7 @@ def lines(draw: st.DrawFn) -> list[WaitingCaller]:
             draw(st.sampled_from(DEPARTMENTS)),
             draw(st.sampled_from(("de", "en"))),
             draw(instants),
+            draw(st.none() | instants),
         )
         for number in range(draw(st.integers(0, 8)))
     ]
@@ -72,6 +73,22 @@ def caller(call: str, seconds: int = 0, **changes: object) -> WaitingCaller:
     return replace(waiting, **changes)  # type: ignore[arg-type]
 
 
+def may_serve(agent: Agent, waiting: WaitingCaller, staff: list[Agent], now: datetime) -> bool:
+    """The rule in the words of the design: the department, and first the caller's language."""
+    own = [
+        a
+        for a in staff
+        if waiting.department in a.departments
+        and waiting.language in a.languages
+        and a.presence is Presence.AVAILABLE
+        and a.phone_state is not PhoneState.UNREACHABLE
+    ]
+    waited_enough = waiting.others_from is None or waiting.others_from <= now
+    return waiting.department in agent.departments and (
+        waiting.language in agent.languages or waited_enough or not own
+    )
+
+
 @given(lines(), agents())
 def test_nobody_gets_two(line: list[WaitingCaller], staff: list[Agent]) -> None:
     pairs = match(line, staff, NOON)
@@ -91,14 +108,14 @@ def test_only_free_agents_of_the_department_are_rung(line: list[WaitingCaller], 
 
 @given(lines(), agents())
 def test_the_oldest_caller_goes_first(line: list[WaitingCaller], staff: list[Agent]) -> None:
-    """Whoever is passed over had, when it was his turn, no free agent left for his department."""
+    """Whoever is passed over had, when it was his turn, no free agent left who may serve him."""
     chosen = {waiting.call: agent for waiting, agent in match(line, staff, NOON)}
     taken: set[str] = set()
     for waiting in in_order(line):
         able = {
             agent.name
             for agent in staff
-            if agent.is_free(NOON) and waiting.department in agent.departments and agent.name not in taken
+            if agent.is_free(NOON) and may_serve(agent, waiting, staff, NOON) and agent.name not in taken
         }
         if waiting.call in chosen:
             assert chosen[waiting.call].name in able
@@ -118,6 +135,20 @@ def test_the_order_of_arrival_in_memory_does_not_matter(
 
 
 @given(lines(), agents())
+def test_the_own_language_is_chosen_where_it_is_free(line: list[WaitingCaller], staff: list[Agent]) -> None:
+    """An agent of another language is rung only when, in this turn, no agent of the own one is left."""
+    taken: set[str] = set()
+    for waiting, agent in match(line, staff, NOON):
+        own = {
+            a.name
+            for a in staff
+            if a.is_free(NOON) and waiting.department in a.departments and waiting.language in a.languages
+        }
+        assert waiting.language in agent.languages or not own - taken
+        taken.add(agent.name)
+
+
+@given(lines(), agents())
 def test_nobody_starves(line: list[WaitingCaller], staff: list[Agent]) -> None:
     """If agents keep becoming free, every caller whose department has anybody is served in the end."""
     staff = [
@@ -129,7 +160,7 @@ def test_nobody_starves(line: list[WaitingCaller], staff: list[Agent]) -> None:
     served = {department for agent in staff for department in agent.departments}
     waiting = list(line)
     for _ in range(len(line)):
-        gone = {c.call for c, _ in match(waiting, staff, NOON)}
+        gone = {c.call for c, _ in match(waiting, staff, NOON + timedelta(hours=1))}
         waiting = [c for c in waiting if c.call not in gone]
     assert all(c.department not in served for c in waiting)
 
@@ -147,8 +178,38 @@ def test_the_callers_language_goes_before_idle_time() -> None:
     assert match([caller("1", language="en")], staff, NOON)[0][1].name == "anna"
 
 
-def test_an_agent_of_another_language_takes_over_when_there_is_no_other() -> None:
-    assert match([caller("1", language="en")], [free_agent()], NOON)[0][1].name == "anna"
+def test_an_agent_of_another_language_takes_over_when_nobody_present_speaks_it() -> None:
+    waiting = caller("1", language="en", others_from=NOON + timedelta(hours=1))
+    german, english = free_agent("anna"), free_agent("bert", languages=frozenset({"en"}))
+    for absent in (
+        replace(english, presence=Presence.AWAY),
+        replace(english, phone_state=PhoneState.UNREACHABLE),
+        replace(english, departments=frozenset({"sales"})),
+    ):
+        assert others_serve(waiting, [german, absent], NOON)
+        assert match([waiting], [german, absent], NOON) == [(waiting, german)]
+
+
+@pytest.mark.parametrize(
+    "occupied",
+    [{"phone_state": PhoneState.IN_CALL}, {"wrap_up_until": NOON + timedelta(hours=1)}, {"ringing_for": "9"}],
+)
+def test_for_somebody_present_of_the_own_language_it_is_waited_until_the_set_time(
+    occupied: dict[str, object],
+) -> None:
+    staff = [free_agent("anna"), free_agent("bert", languages=frozenset({"en"}), **occupied)]
+    waiting = caller("1", language="en", others_from=NOON + timedelta(seconds=60))
+    before, then = NOON + timedelta(seconds=59.9), NOON + timedelta(seconds=60)
+    assert not others_serve(waiting, staff, before)
+    assert match([waiting], staff, before) == []
+    assert others_serve(waiting, staff, then)
+    assert match([waiting], staff, then) == [(waiting, staff[0])]
+
+
+def test_who_waits_for_his_language_holds_up_nobody() -> None:
+    staff = [free_agent("anna"), free_agent("bert", languages=frozenset({"en"}), ringing_for="9")]
+    english = caller("1", language="en", others_from=NOON + timedelta(seconds=60))
+    assert match([english, caller("2", 1)], staff, NOON) == [(caller("2", 1), staff[0])]
 
 
 @pytest.mark.parametrize(
@@ -171,8 +232,38 @@ def test_wrap_up_ends_to_the_second() -> None:
     assert match([caller("1")], [free_agent(wrap_up_until=NOON)], NOON)
 
 
-def test_position_counts_only_the_own_department() -> None:
-    line = [caller("1", 3), caller("2", 1), caller("3", 0, department="sales"), caller("4", 2)]
-    assert [position(call, line) for call in ("2", "4", "1", "3")] == [1, 2, 3, 1]
-    with pytest.raises(LookupError):
-        position("9", line)
+def ahead(call: str, line: list[WaitingCaller], staff: list[Agent]) -> list[str]:
+    return [c.call for c in ahead_of(next(c for c in line if c.call == call), line, staff)]
+
+
+def test_ahead_are_those_before_him_who_need_one_of_his_agents() -> None:
+    line = [
+        caller("1", 3),
+        caller("2", 1, department="office"),
+        caller("3", 0, department="sales"),
+        caller("4", 2),
+    ]
+    staff = [free_agent("anna", departments=frozenset({"support", "office"}), phone_state=PhoneState.IN_CALL)]
+    assert [ahead(call, line, staff) for call in ("2", "4", "1")] == [[], ["2"], ["2", "4"]]
+    staff.append(free_agent("bert", departments=frozenset({"support", "sales"})))
+    assert ahead("1", line, staff) == ["3", "2", "4"]
+    away = [replace(agent, presence=Presence.AWAY) for agent in staff]
+    assert ahead("1", line, away) == [], "with nobody there is no place to tell"
+
+
+def test_between_two_of_the_same_instant_the_call_number_decides() -> None:
+    line = [caller("2"), caller("1")]
+    assert ahead("1", line, [free_agent()]) == []
+    assert ahead("2", line, [free_agent()]) == ["1"]
+
+
+@given(lines(), agents())
+def test_who_stands_ahead_is_before_and_never_himself(line: list[WaitingCaller], staff: list[Agent]) -> None:
+    order = [c.call for c in in_order(line)]
+    for waiting in line:
+        before = order[: order.index(waiting.call)]
+        found = ahead(waiting.call, line, staff)
+        assert set(found) <= set(before)
+        same = [c.call for c in in_order(line) if c.department == waiting.department and c.call in before]
+        served = any(a.is_present() and waiting.department in a.departments for a in staff)
+        assert not served or set(same) <= set(found)
