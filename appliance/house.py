@@ -13,6 +13,7 @@ from pathlib import Path
 from sqlite_utils import Database
 
 from appliance.bookkeeper import Bookkeeper
+from appliance.hotline.callback_numbers import Refusal, read_keyed_number
 from appliance.hotline.departments import Department
 from appliance.hotline.matching import WaitingCaller
 from appliance.hotline.numbers import clean_caller_name, spoken, to_e164
@@ -21,7 +22,7 @@ from appliance.mail.spool import MessageFacts, accept_recording
 from appliance.settings import Settings
 from appliance.store import callbacks, ledger, times
 from appliance.store.database import exclusive, open_store
-from appliance.store.office import callback_refusal, callback_rules, department_dialled
+from appliance.store.office import callback_refusal, callback_rules, department_dialled, office_facts
 from appliance.switchboard import Switchboard, SwitchboardPlace
 from appliance.telephony.dialog import take_call
 from appliance.telephony.fastagi import CallerLeg
@@ -72,7 +73,7 @@ class HouseOfOneCall:
     @contextmanager
     def place_in_line(self, department: Department) -> Iterator[SwitchboardPlace]:
         """Stand in line until the context ends; in the old place, for somebody we owe a callback."""
-        number = self.caller_number()
+        number = self._caller_number()
         kept = callbacks.place_kept(self._db, number, department.name) if number else None
         if kept:
             self.note("calls again", number)
@@ -92,22 +93,35 @@ class HouseOfOneCall:
         """How long this person has been waiting for an agent, an earlier call counted."""
         return (times.now() - self._arrived).total_seconds() if self._arrived else 0.0
 
-    def caller_number(self) -> str:
-        """The caller's number in E.164, '' when it was not sent."""
-        return self.read_number(self._leg.caller_id()[0])
+    def number_of_caller(self) -> tuple[str, str]:
+        """The caller's number (E.164) to call back; or '' and the prompt that says why there is none."""
+        number = self._caller_number()
+        refused = callback_refusal(self._db, number) if number else Refusal.NO_NUMBER
+        if refused is Refusal.NO_NUMBER:
+            return "", "callback-withheld"
+        return ("", f"callback-refused-{refused}") if refused else (number, "")
 
-    def read_number(self, keyed: str) -> str:
-        """The E.164 form of a keyed-in number, '' for what is no number."""
+    def number_keyed_in(self, digits: str) -> tuple[str, str]:
+        """The number (E.164) that was keyed in to call back; or '' and the prompt that says why not."""
         rules = callback_rules(self._db)
-        return to_e164(keyed, rules.country, rules.area_code) or ""
+        read = read_keyed_number(
+            digits,
+            country=rules.country,
+            area_code=rules.area_code,
+            own_numbers=rules.own_numbers,
+            foreign_allowed=rules.foreign_allowed,
+        )
+        if read is Refusal.NO_NUMBER:
+            return "", "callback-no-number"
+        return ("", f"callback-refused-{read}") if isinstance(read, Refusal) else (read, "")
 
     def spoken_number(self, number: str) -> str:
         """The digits in which a person here would dial this number."""
         return spoken(number, callback_rules(self._db).country)
 
-    def refusal(self, number: str) -> str:
-        """Why this number is not called back, as the end of the prompt that says so; '' when it is."""
-        return callback_refusal(self._db, number) or ""
+    def _caller_number(self) -> str:
+        facts = office_facts(self._db)
+        return to_e164(self._leg.caller_id()[0], facts.country, facts.area_code) or ""
 
     def promise_callback(self, number: str) -> None:
         """Commit that this person is called back at `number` in his place in line."""
@@ -128,7 +142,7 @@ class HouseOfOneCall:
             self._db,
             self._call,
             dialled=self._leg.argument(2),
-            caller=self.caller_number(),
+            caller=self._caller_number(),
             caller_name=clean_caller_name(self._leg.caller_id()[1]),
             started_at=times.now(),
         )

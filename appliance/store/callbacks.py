@@ -75,7 +75,8 @@ def waiting(db: Database) -> list[Callback]:
             SELECT c.*, d.language_wait_seconds FROM callbacks AS c
             JOIN opening AS o ON o.department = c.department JOIN departments AS d ON d.name = c.department
             WHERE c.state = 'waiting' AND o.state = 'open'
-              AND NOT EXISTS (SELECT 1 FROM calls WHERE ended_at = '' AND (caller = c.number OR call = c.call))
+              AND NOT EXISTS (
+                SELECT 1 FROM calls WHERE ended_at = '' AND (caller = c.number OR call = c.call))
               AND NOT EXISTS (SELECT 1 FROM callbacks AS b WHERE b.number = c.number AND b.state = 'calling')
             ORDER BY c.arrived, c.id""")
     ]

@@ -274,7 +274,8 @@ CREATE VIEW floor AS
 CREATE VIEW queue_members AS
   SELECT s.department AS queue_name, 'PJSIP/' || a.phone AS interface,
     a.name AS membername, s.department || '/' || a.name AS uniqueid,
-    0 AS penalty, p.wrap_up_until > {NOW} AS paused, '' AS reason_paused, '' AS state_interface, 'no' AS ringinuse
+    0 AS penalty, p.wrap_up_until > {NOW} AS paused, '' AS reason_paused, '' AS state_interface,
+    'no' AS ringinuse
   FROM serves AS s
   JOIN agents AS a ON a.name = s.agent
   JOIN presence AS p ON p.agent = a.name

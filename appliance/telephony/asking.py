@@ -41,35 +41,35 @@ def ask_for_callback(call: Call, promise: str = "callback-promised", *, waiting:
     where he cannot wait): he wants to, an agent has become free, or no number was agreed on.
     """
     confirm = "callback-confirm" if waiting else "callback-confirm-closed"
-    number = call.house.caller_number()
-    complaint = "" if number else "callback-withheld"
+    number, complaint = call.house.number_of_caller()
     silent = 0
     for _ in range(_TRIES):
-        if silent == _SILENT_TRIES:
-            break
-        if number and (refusal := call.house.refusal(number)):
-            number, complaint = "", f"callback-refused-{refusal}"
-        if not number:
+        if number:
+            key = read_back(call, number, confirm)
+            if key == _CONFIRM:
+                return promise_callback(call, number, promise)
+            if key in (_BACK, WAKE_KEY):
+                return False
+            if key == _ANOTHER:
+                number, complaint = "", ""
+            silent += not key
+        else:
             key = call.hears([complaint, "callback-enter"] if complaint else "callback-enter", _KEYPAD)
             entry = call.keys_in(key)
             if entry.woken or (key == _BACK and not entry.digits):
                 return False
+            number, complaint = call.house.number_keyed_in(entry.digits)
             silent += not entry.digits
-            refusal = call.house.refusal(entry.digits)
-            number = "" if refusal else call.house.read_number(entry.digits)
-            complaint = f"callback-refused-{refusal}" if refusal else "callback-no-number"
-            continue
-        digits = [f"digit-{digit}" for digit in call.house.spoken_number(number)]
-        keys = _CONFIRM + _ANOTHER + _BACK + WAKE_KEY
-        key = call.hears(["callback-to", *digits, confirm], keys) or call.leg.wait_key(_CONFIRM_SECONDS)
-        if key == _CONFIRM:
-            return promise_callback(call, number, promise)
-        if key in (_BACK, WAKE_KEY):
+        if silent == _SILENT_TRIES:
             return False
-        silent += not key
-        if key == _ANOTHER:
-            number, complaint = "", ""
     return False
+
+
+def read_back(call: Call, number: str, confirm: str) -> str:
+    """Say the number digit by digit and what to press; returns the key, '' for none."""
+    digits = [f"digit-{digit}" for digit in call.house.spoken_number(number)]
+    keys = _CONFIRM + _ANOTHER + _BACK + WAKE_KEY
+    return call.hears(["callback-to", *digits, confirm], keys) or call.leg.wait_key(_CONFIRM_SECONDS)
 
 
 def promise_callback(call: Call, number: str, promise: str) -> bool:

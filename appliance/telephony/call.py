@@ -56,17 +56,14 @@ class House(Protocol):
     def keep_ticket(self, digits: str) -> None:
         """Commit the ticket or customer number the caller keyed in."""
 
-    def caller_number(self) -> str:
-        """The caller's number in E.164, '' when it was not sent."""
+    def number_of_caller(self) -> tuple[str, str]:
+        """The caller's number (E.164) to call back; or '' and the prompt that says why there is none."""
 
-    def read_number(self, keyed: str) -> str:
-        """The E.164 form of a keyed-in number, '' for what is no number."""
+    def number_keyed_in(self, digits: str) -> tuple[str, str]:
+        """The number (E.164) that was keyed in to call back; or '' and the prompt that says why not."""
 
     def spoken_number(self, number: str) -> str:
         """The digits in which a person here would dial this number."""
-
-    def refusal(self, number: str) -> str:
-        """Why this number is not called back, as the end of the prompt that says so; '' when it is."""
 
     def promise_callback(self, number: str) -> None:
         """Commit that this person is called back at `number` in his place in line.
