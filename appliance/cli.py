@@ -135,7 +135,7 @@ def run(settings: Settings, verbose: bool) -> None:
     help="Emptied at the start; must be new, empty or of an earlier demo.",
 )
 def demo(once: bool, port: int | None, folder: Path) -> None:
-    """Show the whole appliance at work on simulated lines: two calls and their stories."""
+    """Show the whole appliance at work on simulated lines: three calls and their stories."""
     from appliance.simulator.demo import run_demo
 
     sys.exit(run_demo(folder.absolute(), once=once, port=port))

@@ -1,4 +1,4 @@
-"""The demo: two calls and their stories on real Asterisk, then an office one can play with."""
+"""The demo: three calls and their stories on real Asterisk, then an office one can play with."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def _play(console: Console, office: SimulatedOffice, page: socket.socket | None)
 
 
 class Narrator:
-    """Plays two calls and says what happens, each sentence only when it has happened."""
+    """Plays three calls and says what happens, each sentence only when it has happened."""
 
     def __init__(self, console: Console, office: SimulatedOffice) -> None:
         self._console = console
@@ -127,7 +127,7 @@ class Narrator:
         self._began_at = time.monotonic()
 
     def tell(self) -> None:
-        """Start the office and tell both calls. Raises NotHappened when the story does not come true."""
+        """Start the office and tell the calls. Raises NotHappened when the story does not come true."""
         office = self._office
         office.start()
         self._says(
@@ -146,9 +146,16 @@ class Narrator:
         )
         first = self._first_call()
         self._second_call()
+        third = self._third_call()
         self._office.desk("anna").hangs_up()
         first.waits_until_cut_off()
-        self._says(say("Anna legt auf.", "Anna hangs up."))
+        self._says(
+            say(
+                "Anna legt auf; ein paar Sekunden gehören der Nachbearbeitung.",
+                "Anna hangs up; some seconds are hers for wrap-up.",
+            )
+        )
+        self._callback(third)
         self._balance()
 
     def _first_call(self) -> Caller:
@@ -208,6 +215,43 @@ class Narrator:
         caller.waits_until_cut_off()
         self._mail(office.mail_arrives())
 
+    def _third_call(self) -> Caller:
+        caller = self._office.caller("+4917155555555", "Ida Gut")
+        self._title(say("Der dritte lässt sich zurückrufen", "The third is to be called back"))
+        caller.dials(_SUPPORT)
+        self._says(
+            say(
+                f"{caller.name} ({caller.number}) wählt {_SUPPORT}.",
+                f"{caller.name} ({caller.number}) dials {_SUPPORT}.",
+            )
+        )
+        heard = self._hears(caller, "all-busy")
+        heard = self._hears(caller, "position-1", after=heard)
+        caller.presses("2")
+        heard = self._hears(caller, "callback-to", after=heard)
+        caller.hears_digits("0" + caller.number.removeprefix("+49"), after=heard)
+        caller.presses("1")
+        self._hears(caller, "callback-promised")
+        caller.waits_until_cut_off()
+        return caller
+
+    def _callback(self, caller: Caller) -> None:
+        office, desk = self._office, self._office.desk("anna")
+        shown = desk.rings(60).shown_name
+        self._says(say(f"Annas Telefon klingelt: „{shown}“.", f"Anna's phone rings: “{shown}”."))
+        desk.answers()
+        desk.presses("1")
+        customer = office.customer(caller.number)
+        customer.answers()
+        self._says(say(f"{caller.name} wird angerufen.", f"{caller.name} is called."))
+        customer.hears("customer-callback")
+        customer.presses("1")
+        office.reaches(office.call_of(caller), "talks anna")
+        customer.says(_VOICE_OF_CALLER)
+        desk.hears_sound(_VOICE_OF_CALLER)
+        self._says(say("Anna und Ida sprechen.", "Anna and Ida talk."))
+        customer.hangs_up()
+
     def _mail(self, mail: EmailMessage) -> None:
         self._says(say(f"Die Mail ist da, an {mail['To']}:", f"The mail is there, to {mail['To']}:"))
         self._console.print(f"           [bold]{mail['Subject']}[/]")
@@ -221,8 +265,8 @@ class Narrator:
     def _balance(self) -> None:
         office = self._office
         office.wait_for(
-            "both calls have their outcome",
-            lambda: len(office.db.execute("SELECT 1 FROM calls WHERE outcome <> ''").fetchall()) >= 2,
+            "every call has its outcome",
+            lambda: len(office.db.execute("SELECT 1 FROM calls WHERE outcome <> ''").fetchall()) >= 3,
             15,
         )
         status, report = office.command("ledger", "check")

@@ -472,9 +472,16 @@ class DeskPhone(_Person):
         self._exchange.wait_for(f"sound flows to {self.name}", lambda: len(self.heard()) or leg.ended_at, 5)
 
     def rejects(self) -> None:
-        """Press the phone's reject button."""
+        """Press the phone's reject button: it says that it is busy."""
+        self._hangs_up_ringing("rejects")
+
+    def declines(self) -> None:
+        """Press the reject button of a phone that says the call was rejected."""
+        self._hangs_up_ringing("declines")
+
+    def _hangs_up_ringing(self, how: str) -> None:
         leg = self.rings()
-        self._exchange.order("Redirect", Channel=leg.channel, Context="desk", Exten="rejects", Priority="1")
+        self._exchange.order("Redirect", Channel=leg.channel, Context="desk", Exten=how, Priority="1")
 
     def dials(self, code: str) -> Caller:
         """Dial a code or an extension from this phone; returns that call."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from appliance.simulator.exchange import NotHappened
+import pytest
+
+from appliance.simulator.exchange import DeskPhone, NotHappened
 from appliance.simulator.office import SimulatedOffice
 
 
@@ -38,12 +40,15 @@ def test_no_answer_means_away_and_the_next_agent_is_rung(office: SimulatedOffice
     office.lamp_is("agent:bert", "green")
 
 
-def test_a_rejected_call_goes_to_the_next_agent_at_once(office: SimulatedOffice) -> None:
+@pytest.mark.parametrize("reject", [DeskPhone.rejects, DeskPhone.declines])
+def test_a_rejected_call_goes_to_the_next_agent_at_once(
+    office: SimulatedOffice, reject: Callable[[DeskPhone], None]
+) -> None:
     office.sets("anna", "available")
     office.sets("bert", "available")
     caller = office.caller()
     caller.dials("0931 555-10")
-    office.desk("anna").rejects()
+    reject(office.desk("anna"))
     office.desk("bert").answers()
     assert presence(office, "anna") == "available", "not now is not never"
     caller.hangs_up()

@@ -289,3 +289,21 @@ def test_killed_with_five_waiting_the_floor_serves_them_all_the_oldest_first(
     office.start_supervisor()
     assert [office.outcome(office.call_of(caller)) for caller in waiting] == ["talked"] * 5
     nothing_is_left(office)
+
+
+def test_the_supervisor_takes_back_whom_the_floor_has_kept_in_his_place(office: SimulatedOffice) -> None:
+    first = talks_to(office, "anna")
+    second, third = office.caller("+491702222222"), office.caller("+491703333333")
+    second.dials(SUPPORT)
+    told = second.hears("all-busy")
+    office.kill_supervisor()
+    second.hears_music(timeout_seconds=30)
+    office.start_supervisor()
+    told = second.hears("all-busy", after=told)
+    third.dials(SUPPORT)
+    third.hears("position-2", after=third.hears("all-busy"))
+    office.desk("anna").hangs_up()
+    assert office.desk("anna").rings().shown_number == "+491702222222"
+    for caller in (second, third, first):
+        caller.hangs_up()
+    assert office.outcome(office.call_of(second)) == "hung up"
