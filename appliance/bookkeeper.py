@@ -34,13 +34,22 @@ class Bookkeeper:
     """Writes steps and outcomes.
 
     `take_message(call)` keeps what was recorded in an ended call and says whether there is a
-    message; it is asked before the outcome is decided.
+    message; it is asked before the outcome is decided. `on_settled()` is called when attempts to call
+    back were settled, which may have put a mail into the outbox.
     """
 
-    def __init__(self, store_path: Path, records: Path, *, take_message: Callable[[str], bool]) -> None:
+    def __init__(
+        self,
+        store_path: Path,
+        records: Path,
+        *,
+        take_message: Callable[[str], bool],
+        on_settled: Callable[[], None] = lambda: None,
+    ) -> None:
         self._store_path = store_path
         self._records = CallRecords(records)
         self._take_message = take_message
+        self._on_settled = on_settled
         self._kept: dict[str, bool] = {}
         self._inbox: queue.SimpleQueue[Callable[[Database], None] | None] = queue.SimpleQueue()
         self._work: deque[Callable[[Database], None]] = deque()
@@ -77,12 +86,18 @@ class Bookkeeper:
             for attempt in attempts:
                 if attempt not in alive:
                     callbacks.settle_attempt(db, attempt, times.now())
+            self._on_settled()
 
         self._inbox.put(close_dead)
 
     def settle_attempt(self, attempt: str) -> None:
         """An attempt to call back is over before Asterisk had a channel for it to record."""
-        self._inbox.put(lambda db: callbacks.settle_attempt(db, attempt, times.now()))
+
+        def settle(db: Database) -> None:
+            callbacks.settle_attempt(db, attempt, times.now())
+            self._on_settled()
+
+        self._inbox.put(settle)
 
     def take_left_over(self, find_recorded: Callable[[], list[str]]) -> None:
         """Keep what was recorded in ended calls and could not be kept when they ended.
@@ -163,6 +178,8 @@ class Bookkeeper:
                 if record is not None:
                     self._enter(db, record)
             ledger.move_cursor(db, CURSOR, batch[-1][1])
+        if any(record and record.event == "LINKEDID_END" and _is_attempt(record) for record, _ in batch):
+            self._on_settled()
 
     def _enter(self, db: Database, record: CallRecord) -> None:
         match record.event:

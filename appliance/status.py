@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlite_utils import Database
@@ -11,7 +12,9 @@ from appliance.mail.outbox import delivery_state
 from appliance.mail.spool import find_recordings
 from appliance.mail.troubles import in_words
 from appliance.settings import Settings
+from appliance.store import times
 from appliance.store.liveness import supervisor_runs
+from appliance.store.missed import missed_callers
 from appliance.telephony.box import manager_secret
 from appliance.telephony.manager import ManagerError, ManagerLink
 from appliance.telephony.prompts.install import MissingPrompts, check_prompts
@@ -37,9 +40,17 @@ def _ask_asterisk(settings: Settings) -> frozenset[str] | None:
         link.stop()
 
 
-def _missing_prompts(settings: Settings) -> list[str]:
+def _missing_prompts(db: Database, settings: Settings) -> list[str]:
+    """Sentences without a sound: of the catalogue, and those a department wants besides."""
+    wanted = [
+        (prompt, language)
+        for greeting, extra, language in db.execute(
+            "SELECT greeting, extra_prompts, language FROM departments ORDER BY name"
+        ).fetchall()
+        for prompt in (greeting, *extra.split())
+    ]
     try:
-        check_prompts(settings.prompts)
+        check_prompts(settings.prompts, wanted)
     except MissingPrompts as error:
         return [f"{key} ({language})" for key, language in error.missing]
     return []
@@ -49,6 +60,12 @@ def _recordings_stuck(settings: Settings, calls: frozenset[str]) -> int:
     """Recordings of calls that are over which have not become messages."""
     found = find_recordings(settings.spool, still_seconds=_STUCK_AFTER_SECONDS)
     return sum(file.stem not in calls for file in found)
+
+
+def _too_long_waits(db: Database, since: datetime) -> int:
+    """Callers who had waited longer than promised when it was their turn."""
+    question = "SELECT count(DISTINCT call) FROM steps WHERE step = 'waited longer than promised' AND at > ?"
+    return int(db.execute(question, [times.to_text(since)]).fetchone()[0])
 
 
 def calls_alive(settings: Settings) -> frozenset[str]:
@@ -68,11 +85,14 @@ def look(db: Database, settings: Settings) -> dict[str, Any]:
             0
         ],
         "departments_open": db.execute("SELECT count(*) FROM opening WHERE state = 'open'").fetchone()[0],
+        "callbacks_open": db.execute("SELECT count(*) FROM callbacks WHERE closed_at = ''").fetchone()[0],
+        "callers_missed": len(missed_callers(db)),
+        "waited_longer_than_promised": _too_long_waits(db, times.now() - timedelta(days=1)),
         "messages_undelivered": mails.waiting,
         "mail_trouble": mails.last_error,
         "recordings_stuck": _recordings_stuck(settings, calls or frozenset()),
         "recordings_unreadable": len(list(settings.recordings.glob("*.unreadable"))),
-        "prompts_missing": _missing_prompts(settings),
+        "prompts_missing": _missing_prompts(db, settings),
         "disk_free_bytes": shutil.disk_usage(settings.state).free,
     }
 

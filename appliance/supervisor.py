@@ -80,6 +80,7 @@ class Supervisor:
             settings.store,
             settings.call_records,
             take_message=self._message_of_ended_call,
+            on_settled=lambda: self.outbox.wake(),
         )
         self.outbox = Outbox(settings.store, settings.spool, on_change=self._mail_delivered)
         house = House(settings, self.switchboard, self.bookkeeper, on_message=self.outbox.wake)
@@ -92,6 +93,7 @@ class Supervisor:
         self._chores: dict[Callable[[Database], object], float] = {
             lambda db: refresh_schedule(db, times.now()): _HOUR,
             self._forget_old: _HOUR,
+            lambda db: callbacks.give_up_old(db, times.now()): _HOUR,
             lambda _db: self._ask_phone_states(): _LOOK_AGAIN,
             lambda _db: self.calling_back.look_at_line(): _LOOK_AGAIN,
             lambda _db: self.bookkeeper.take_left_over(self._recorded_calls): _LOOK_AGAIN,

@@ -15,6 +15,7 @@ from appliance.store.database import exclusive
 from appliance.store.office import agent_at, mailbox_of
 from appliance.store.times import from_text, to_text
 
+_DAYS = 7  # after which a call back would surprise more than help
 ATTEMPT = "callback-"  # begins the call number of an attempt, which we give Asterisk ourselves
 
 _OUTCOMES = {
@@ -43,7 +44,7 @@ def request(
               next_attempt_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8)
             ON CONFLICT (number, department) WHERE closed_at = '' DO UPDATE SET call = ?1, language = ?3,
               name = ?5, ticket = CASE ?6 WHEN '' THEN ticket ELSE ?6 END, arrived = min(arrived, ?7),
-              attempts = 0, next_attempt_at = ?8""",
+              created_at = ?8, attempts = 0, next_attempt_at = ?8""",
             [
                 call,
                 row["department"],
@@ -232,6 +233,18 @@ def close_after_call(db: Database, call: str, now: datetime) -> None:
     ).fetchall()
     for (callback,) in owed:
         close(db, callback, State.CALLED_AGAIN, now)
+
+
+def give_up_old(db: Database, now: datetime) -> None:
+    """Give up what was promised a week ago and came to nothing, since nobody was there to call; by mail."""
+    with exclusive(db):
+        old = db.query(
+            "SELECT * FROM callbacks WHERE state = 'waiting' AND created_at < ?",
+            [to_text(now - timedelta(days=_DAYS))],
+        )
+        for row in list(old):
+            close(db, row["id"], State.NOT_REACHED, now)
+            _tell_mailbox(db, row)
 
 
 def forget(db: Database, before: datetime) -> None:

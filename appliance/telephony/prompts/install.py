@@ -16,7 +16,7 @@ from appliance.telephony.prompts.speech import speech_file
 
 # Debian keeps the English voice under its speaker's name; `en` is a link made on installing.
 _DEBIAN_FOLDERS = {"de": ("de",), "en": ("en", "en_US_f_Allison")}
-_OWN_GREETING = re.compile(r"greeting-[a-z0-9]+(-[a-z0-9]+)*")
+_OWN_PROMPT = re.compile(r"(greeting|extra)-[a-z0-9]+(-[a-z0-9]+)*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ def install_prompts(target: Path, *, debian_sounds: Path, recordings: Path) -> l
 
     The office's own recording (`recordings/LANGUAGE/KEY.wav`) goes before the human voice of the
     Debian packages (in `debian_sounds`), and that before the built-in speech. An own recording may
-    also be another greeting, `greeting-NAME`.
+    also be another greeting, `greeting-NAME`, or one more sentence to be offered, `extra-NAME`.
 
     `target` becomes a link that changes in one step, so a running Asterisk has the old set or the
     new one. The folder it pointed to before is removed the next time, when nothing plays from it.
@@ -65,7 +65,7 @@ def install_prompts(target: Path, *, debian_sounds: Path, recordings: Path) -> l
     folder = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
     try:
         folder.chmod(0o755)  # Asterisk is another user
-        passed_over = list(_own_greetings(folder, prompts, recordings))
+        passed_over = list(_own_prompts(folder, prompts, recordings))
         for prompt in prompts.values():
             for language in LANGUAGES:
                 passed_over += _link_best(folder, prompt, language, debian_sounds, recordings)
@@ -79,12 +79,15 @@ def install_prompts(target: Path, *, debian_sounds: Path, recordings: Path) -> l
     return passed_over
 
 
-def check_prompts(target: Path) -> None:
-    """Raises MissingPrompts when a prompt has no sound in `target`, or only a broken link."""
+def check_prompts(target: Path, wanted: Iterable[tuple[str, str]] = ()) -> None:
+    """Raises MissingPrompts when a prompt of the catalogue has no sound in `target`, or only a broken link.
+
+    `wanted` names more, as (key, language): what an office has recorded besides.
+    """
+    needed = [(key, language) for key in load_catalogue() for language in LANGUAGES]
     missing = [
         (key, language)
-        for key in load_catalogue()
-        for language in LANGUAGES
+        for key, language in dict.fromkeys([*needed, *wanted])
         if _installed(target, key, language) is None
     ]
     if missing:
@@ -125,14 +128,14 @@ def _link_best(
         yield fault
 
 
-def _own_greetings(folder: Path, prompts: dict[str, Prompt], recordings: Path) -> Iterator[PassedOver]:
-    """Link recordings of other greetings than the catalogue's; report what nothing will ever play."""
+def _own_prompts(folder: Path, prompts: dict[str, Prompt], recordings: Path) -> Iterator[PassedOver]:
+    """Link recordings of greetings and sentences besides the catalogue's; report what nothing plays."""
     for sound in sorted(recordings.glob("*/*")):
         language, key = sound.parent.name, sound.stem
         if language in LANGUAGES and sound.suffix == ".wav":
             if key in prompts:
                 continue
-            if _OWN_GREETING.fullmatch(key):
+            if _OWN_PROMPT.fullmatch(key):
                 fault = _link(sound, folder / language / sound.name)
                 if fault is not None:
                     yield fault
