@@ -332,7 +332,7 @@ class _Person:
         alike = [key for key in load_catalogue() if key.partition("-")[0] == word]
         return {key: self._sound(key, language) for key in dict.fromkeys([prompt, *alike])}
 
-    def hears_music(self, *, timeout_seconds: float = 10) -> None:
+    def hears_music(self, *, timeout_seconds: float = 30) -> None:
         """Wait until the last second heard is a part of the music on hold (decoded here: keep it short)."""
         pieces = [hearing.sound(samples(piece)) for piece in sorted(self._exchange.music.iterdir())]
 

@@ -89,7 +89,13 @@ class SimulatedOffice:
     _names = itertools.count(1)
 
     def __init__(
-        self, folder: Path, config_text: str, program: AsteriskProgram, *, channels: int = 0
+        self,
+        folder: Path,
+        config_text: str,
+        program: AsteriskProgram,
+        *,
+        channels: int = 0,
+        own_prompts: Path | None = None,
     ) -> None:
         self.folder = folder
         self.program = program
@@ -110,6 +116,8 @@ class SimulatedOffice:
         )
         self.db = open_store(self.settings.store)
         import_config(self.db, replace(config, mail=mail))
+        if own_prompts is not None:
+            self.settings.own_recordings.symlink_to(own_prompts)
         self.asterisk: AsteriskInstance = prepare_box(self.settings, program)
         self.exchange = Exchange(
             program,

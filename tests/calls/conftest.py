@@ -14,6 +14,9 @@ import pytest
 from appliance.simulator import hearing
 from appliance.simulator.exchange import Caller, HeardPrompt
 from appliance.simulator.office import SimulatedOffice
+from appliance.telephony.prompts.catalogue import LANGUAGES, load_catalogue
+from appliance.telephony.prompts.sounds import samples
+from appliance.telephony.prompts.speech import speech_file
 from appliance.telephony.sandbox import AsteriskProgram, ensure_asterisk, shown_progress
 
 OFFICE = """
@@ -104,21 +107,49 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> AsteriskProgram:
     music = tmp_path_factory.mktemp("music")
     seconds = np.arange(20 * hearing.RATE) / hearing.RATE
     chord = sum(3000 * np.sin(2 * np.pi * hertz * seconds) for hertz in (440, 550, 660))
-    with wave.open(str(music / "chord.wav"), "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(hearing.RATE)
-        file.writeframes(np.asarray(chord, dtype="<i2").tobytes())
+    write_sound(music / "chord.wav", chord)
     return replace(program, music=music)
 
 
+@pytest.fixture(scope="session")
+def quick_prompts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Every sentence twice as fast, as an office's own recordings: a call takes half the time.
+
+    Digits stay as they are: they are told apart by their sound alone.
+    """
+    folder = tmp_path_factory.mktemp("prompts")
+    for key in load_catalogue():
+        for language in () if key.startswith("digit-") else LANGUAGES:
+            sound = hearing.sound(samples(speech_file(key, language)))
+            file = folder / language / f"{key}.wav"
+            file.parent.mkdir(exist_ok=True)
+            write_sound(file, sound[: len(sound) // 2 * 2].reshape(-1, 2).mean(axis=1))
+    return folder
+
+
+def write_sound(file: Path, sound: hearing.Sound) -> None:
+    """Write a telephone sound as Asterisk plays it."""
+    with wave.open(str(file), "wb") as writer:
+        writer.setnchannels(1)
+        writer.setsampwidth(2)
+        writer.setframerate(hearing.RATE)
+        writer.writeframes(np.asarray(sound, dtype="<i2").tobytes())
+
+
 @pytest.fixture
-def make_office(tmp_path: Path, program: AsteriskProgram) -> Iterator[Callable[..., SimulatedOffice]]:
+def make_office(
+    tmp_path: Path, program: AsteriskProgram, quick_prompts: Path
+) -> Iterator[Callable[..., SimulatedOffice]]:
     """Make and start an office; afterwards no channel and no doubt may be left over."""
     with ExitStack() as stack:
 
-        def make(config_text: str = OFFICE, *, supervisor: bool = True, channels: int = 0) -> SimulatedOffice:
-            office = SimulatedOffice(tmp_path / "office", config_text, program, channels=channels)
+        def make(
+            config_text: str = OFFICE, *, supervisor: bool = True, channels: int = 0, shipped: bool = False
+        ) -> SimulatedOffice:
+            prompts = None if shipped else quick_prompts
+            office = SimulatedOffice(
+                tmp_path / "office", config_text, program, channels=channels, own_prompts=prompts
+            )
             stack.callback(office.stop)
             office.start(supervisor=supervisor)
             return office

@@ -55,9 +55,9 @@ def test_another_number_is_keyed_in_corrected_and_read_back(office: SimulatedOff
     caller = asks(office)
     caller.hears("callback-to")
     caller.presses("2")
-    caller.hears("callback-enter")
+    asked = caller.hears("callback-enter")
     caller.presses("0931*0931123456#")
-    caller.hears_digits("0931123456", after=caller.hears("callback-to"))
+    caller.hears_digits("0931123456", after=caller.hears("callback-to", after=asked))
     caller.presses("1")
     caller.hears("callback-promised")
     assert promised(office) == [("+49931123456", "waiting")]

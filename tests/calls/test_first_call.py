@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+
+import pytest
+
 from appliance.simulator.office import SimulatedOffice
 from appliance.telephony.prompts.speech import speech_file
-from tests.calls.conftest import chooses_message
+from tests.calls.conftest import chooses_message, nothing_is_left
 
 VOICE_OF_CALLER = speech_file("unassigned-number", "en")
 VOICE_OF_AGENT = speech_file("presence-offline", "en")
+
+
+@pytest.fixture
+def office(make_office: Callable[..., SimulatedOffice]) -> Iterator[SimulatedOffice]:
+    """With the prompts as they are shipped."""
+    office = make_office(shipped=True)
+    yield office
+    nothing_is_left(office)
 
 
 def test_the_free_agent_is_rung_within_a_second_of_the_greeting(office: SimulatedOffice) -> None:

@@ -77,7 +77,7 @@ def test_five_callers_two_agents_served_by_age_and_a_callback_in_its_place(offic
     assert ringing.shown_name == "Rückruf Technik"
     assert ringing.shown_number == "+491704444444"
     bert.answers()
-    bert.hears_digits("01704444444", after=bert.hears("agent-callback"))
+    bert.hears_digits("01704444444", after=bert.hears("agent-number"))
     bert.presses("1")
     customer = office.customer("+491704444444")
     assert customer.rings().shown_number == "+4993155510"
