@@ -131,9 +131,7 @@ def test_a_ticket_keyed_in_while_an_agent_becomes_free_is_not_lost(office: Simul
 @pytest.mark.parametrize(
     ("keys", "ticket"), [("12#47110815", "47110815"), ("#", ""), ("*9*47110815", "47110815"), ("9" * 40, "")]
 )
-def test_a_ticket_is_checked_and_asked_for_once_more(
-    office: SimulatedOffice, keys: str, ticket: str
-) -> None:
+def test_a_ticket_is_checked_and_asked_for_once_more(office: SimulatedOffice, keys: str, ticket: str) -> None:
     office.db.execute(
         "UPDATE departments SET ticket_from = 1, ticket_shortest = 8, ticket_longest = 8,"
         " ticket_prefixes = '4'"
