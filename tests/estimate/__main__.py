@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from multiprocessing import get_context
 from pathlib import Path
 from typing import TypeVar
 
@@ -44,7 +45,7 @@ Result = TypeVar("Result")
 @click.option("--json", "json_wanted", is_flag=True, help="Print JSON for a program to read.")
 def main(seed: int, seeds: int, calls: int, folder: Path, json_wanted: bool) -> None:
     """Measure the expected wait against app_queue's; exit status 1 when a goal is missed."""
-    with ProcessPoolExecutor() as pool:
+    with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:  # it has a thread for progress
         validations = _all(
             "checking the simulated line",
             [pool.submit(validated, case, seed, _VALIDATION_CALLS) for case in CASES],

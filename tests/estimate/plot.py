@@ -53,7 +53,7 @@ def _bars(tallies: dict[str, Tally]) -> Iterator[str]:
         yield _text(_LEFT - 10, y + 16, name, anchor="end")
         yield f'<rect x="{_LEFT}" y="{y}" width="{ours - _LEFT:.1f}" height="22" fill="{_OURS}"/>'
         yield _line(best, y - 2, best, y + 24, "#8fd6a8", 'stroke-width="3"')
-        yield _text(ours + 6, y + 16, f"{tally.ratio('ours'):.2f}")
+        yield _text(_LEFT + 8, y + 16, f"{tally.ratio('ours'):.2f}", colour="white")
     for ratio, colour, label in ((MOST_RATIO, _GOAL, f"goal {MOST_RATIO}"), (1.0, _THEIRS, "app_queue")):
         x = _LEFT + scale * ratio
         yield _line(x, 30, x, bottom, colour, 'stroke-dasharray="5 4"')
@@ -82,7 +82,7 @@ def _course(course: Course) -> Iterator[str]:
         path = " ".join(f"{x:.1f},{y:.1f}" for x, y in corners)
         return f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2.5"/>'
 
-    yield _text(_LEFT, 0, "The longest wait of the office: forecast of what is left, in minutes")
+    yield _text(_LEFT, 0, "The longest of all waits in the office, the hardest to foresee: minutes left")
     for minute in range(0, int(most // 60) + 1, 5):
         _, y = point(0.0, 60.0 * minute)
         yield _line(_LEFT, y, _WIDTH - _RIGHT, y, "#dddddd")
