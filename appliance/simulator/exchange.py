@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import TypeVar
 
@@ -25,6 +26,7 @@ from appliance.telephony.sandbox import AsteriskProgram
 LINE_ADDRESS = "127.0.0.2"
 PHONES_ADDRESS = "127.0.0.3"
 _DIGITS_END_SECONDS = 0.8  # when no other digit has begun by then, that was the last one
+_KEY_SECONDS = 0.2  # from one key to the next
 _LISTEN_SECONDS = 0.15  # a recording grows in steps; there is no use in looking more often
 _TEMPLATES = Path(__file__).parent / "config"
 _MODULES = (*SIP_MODULES, "res_statsd", "res_pjsip_outbound_registration", "app_mixmonitor", "app_userevent")
@@ -239,18 +241,26 @@ class Exchange:
             )
 
 
+@cache
+def _decoded(file: Path) -> hearing.Sound:
+    return hearing.sound(samples(file))
+
+
 class _Person:
     """Somebody at one end of a call: can be heard, speak, press keys and hang up."""
 
     def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
+        self._recordings: dict[str, hearing.Recording] = {}
 
     def _leg(self) -> Leg:
         raise NotImplementedError
 
     def presses(self, keys: str) -> None:
-        """Press keys on the telephone, one after the other."""
-        for key in keys:
+        """Press keys on the telephone, one after the other, as fast as a finger can."""
+        for number, key in enumerate(keys):
+            if number:
+                time.sleep(_KEY_SECONDS)
             self._exchange.order("PlayDTMF", Channel=self._leg().channel, Digit=key, Duration="120")
 
     def says(self, sound: Path) -> None:
@@ -274,7 +284,10 @@ class _Person:
 
     def heard(self) -> hearing.Sound:
         """What has reached this person's ear so far."""
-        return hearing.recording(self._exchange.heard_folder / f"{self._leg().heard}.sln48")
+        name = self._leg().heard
+        if name not in self._recordings:
+            self._recordings[name] = hearing.Recording(self._exchange.heard_folder / f"{name}.sln48")
+        return self._recordings[name].so_far()
 
     def hears(
         self,
@@ -316,7 +329,7 @@ class _Person:
 
     def hears_sound(self, file: Path, *, timeout_seconds: float = 15) -> HeardPrompt:
         """Wait until this sound file has been heard to its end: what the other side said."""
-        sounds = {file.name: hearing.sound(samples(file))}
+        sounds = {file.name: _decoded(file)}
         return self._listen(file.name, sounds, None, timeout_seconds)
 
     def has_heard(self, prompt: str, *, language: str = "de") -> bool:
@@ -324,7 +337,7 @@ class _Person:
         return hearing.find_among(prompt, self._family(prompt, language), self.heard()) is not None
 
     def _sound(self, prompt: str, language: str) -> hearing.Sound:
-        return hearing.sound(samples(sound_file(self._exchange.prompts, prompt, language)))
+        return _decoded(sound_file(self._exchange.prompts, prompt, language))
 
     def _family(self, prompt: str, language: str) -> dict[str, hearing.Sound]:
         """This prompt, then all it could be taken for: those whose keys begin with the same word."""
@@ -334,7 +347,7 @@ class _Person:
 
     def hears_music(self, *, timeout_seconds: float = 30) -> None:
         """Wait until the last second heard is a part of the music on hold (decoded here: keep it short)."""
-        pieces = [hearing.sound(samples(piece)) for piece in sorted(self._exchange.music.iterdir())]
+        pieces = [_decoded(piece) for piece in sorted(self._exchange.music.iterdir())]
 
         def music() -> bool:
             last = self.heard()[-hearing.RATE :]

@@ -50,18 +50,33 @@ class HeardDigits:
     likeness: float
 
 
+class Recording:
+    """What the exchange records while it is written: every sample is read once."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._read_bytes = 0
+        self._heard: Sound = np.zeros(0)
+
+    def so_far(self) -> Sound:
+        """What has been recorded, at 8 kHz; empty while there is nothing."""
+        step = 2 * _DECIMATION
+        try:
+            with self._file.open("rb") as stream:
+                stream.seek(self._read_bytes)
+                data = stream.read()
+        except FileNotFoundError:
+            return self._heard
+        data = data[: len(data) // step * step]
+        self._read_bytes += len(data)
+        new = np.frombuffer(data, dtype="<i2").astype(np.float64).reshape(-1, _DECIMATION).mean(axis=1)
+        self._heard = np.concatenate([self._heard, new])
+        return self._heard
+
+
 def recording(file: Path) -> Sound:
     """What the exchange has recorded so far, at 8 kHz; empty while there is nothing."""
-    try:
-        raw = np.frombuffer(_whole_samples(file.read_bytes()), dtype="<i2").astype(np.float64)
-    except FileNotFoundError:
-        return np.zeros(0)
-    whole = len(raw) // _DECIMATION * _DECIMATION
-    return np.asarray(raw[:whole].reshape(-1, _DECIMATION).mean(axis=1))
-
-
-def _whole_samples(data: bytes) -> bytes:
-    return data[: len(data) // 2 * 2]
+    return Recording(file).so_far()
 
 
 def sound(samples: array[int]) -> Sound:

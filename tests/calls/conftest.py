@@ -123,7 +123,8 @@ def quick_prompts(tmp_path_factory: pytest.TempPathFactory) -> Path:
             sound = hearing.sound(samples(speech_file(key, language)))
             file = folder / language / f"{key}.wav"
             file.parent.mkdir(exist_ok=True)
-            write_sound(file, sound[: len(sound) // 2 * 2].reshape(-1, 2).mean(axis=1))
+            quick = sound[: len(sound) // 2 * 2].reshape(-1, 2).mean(axis=1)
+            write_sound(file, np.pad(quick, hearing.RATE // 20))  # the shipped ones begin and end in silence, too
     return folder
 
 
