@@ -184,7 +184,7 @@ class Bookkeeper:
             case "BRIDGE_ENTER":
                 ledger.connect_call(db, record.call, record.channel, record.at)
             case "LINKEDID_END" if _is_attempt(record):
-                callbacks.settle_attempt(db, record.call, times.now())
+                callbacks.settle_attempt(db, record.call, record.at)
             case "LINKEDID_END":
                 _close(db, record.call, record.at, message_kept=self._kept.pop(record.call, False))
 
