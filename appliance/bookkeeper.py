@@ -29,6 +29,9 @@ log = logging.getLogger(__name__)
 CURSOR = "call records"
 _LOOK_SECONDS = 0.1
 
+# Refused for what it is, today and tomorrow: tried again, it would hold up every later outcome.
+_NEVER_WRITTEN = (sqlite3.IntegrityError, sqlite3.DataError, sqlite3.ProgrammingError, sqlite3.InterfaceError)
+
 
 class Bookkeeper:
     """Writes steps and outcomes.
@@ -72,8 +75,9 @@ class Bookkeeper:
             for call in ledger.open_calls(db, started_before=asked_at):
                 if call not in alive:
                     kept = self._take_message(call)
-                    ledger.add_step(db, call, "cut off", "", times.now())
-                    _close(db, call, times.now(), message_kept=kept)
+                    with exclusive(db):
+                        ledger.add_step(db, call, "cut off", "", times.now())
+                        _close(db, call, times.now(), message_kept=kept)
             for attempt in attempts:
                 if attempt not in alive:
                     callbacks.settle_attempt(db, attempt, times.now())
@@ -116,6 +120,8 @@ class Bookkeeper:
         while self._work:
             try:
                 self._work[0](db)
+            except _NEVER_WRITTEN:
+                log.exception("the bookkeeper leaves out what it cannot write")
             except (sqlite3.Error, OSError):
                 if running:  # a full disk, a locked store: nothing is left out, it is tried again
                     raise
