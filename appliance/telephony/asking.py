@@ -61,7 +61,10 @@ def ask_for_callback(call: Call, promise: str = "callback-promised", *, waiting:
             continue
         digits = [f"digit-{digit}" for digit in call.house.spoken_number(number)]
         keys = _CONFIRM + _ANOTHER + _BACK + WAKE_KEY
-        key = call.hears(["callback-to", *digits, confirm], keys) or call.leg.wait_key(_CONFIRM_SECONDS)
+        keyed = number != call.house.caller_number()
+        # While a keyed-in number is read back a 1 confirms nothing: it may be a digit that came late.
+        key = call.hears(["callback-to", *digits[:-1]], keys.replace(_CONFIRM, "") if keyed else keys)
+        key = key or call.hears([digits[-1], confirm], keys) or call.leg.wait_key(_CONFIRM_SECONDS)
         if key == _CONFIRM:
             return promise_callback(call, number, promise)
         if key in (_BACK, WAKE_KEY):
