@@ -29,6 +29,9 @@ log = logging.getLogger(__name__)
 CURSOR = "call records"
 _LOOK_SECONDS = 0.1
 
+# Refused for what it is, today and tomorrow: tried again, it would hold up every later outcome.
+_NEVER_WRITTEN = (sqlite3.IntegrityError, sqlite3.DataError, sqlite3.ProgrammingError, sqlite3.InterfaceError)
+
 
 class Bookkeeper:
     """Writes steps and outcomes.
@@ -81,8 +84,9 @@ class Bookkeeper:
             for call in ledger.open_calls(db, started_before=asked_at):
                 if call not in alive:
                     kept = self._take_message(call)
-                    ledger.add_step(db, call, "cut off", "", times.now())
-                    _close(db, call, times.now(), message_kept=kept)
+                    with exclusive(db):
+                        ledger.add_step(db, call, "cut off", "", times.now())
+                        _close(db, call, times.now(), message_kept=kept)
             for attempt in attempts:
                 if attempt not in alive:
                     callbacks.settle_attempt(db, attempt, times.now())
@@ -131,6 +135,8 @@ class Bookkeeper:
         while self._work:
             try:
                 self._work[0](db)
+            except _NEVER_WRITTEN:
+                log.exception("the bookkeeper leaves out what it cannot write")
             except (sqlite3.Error, OSError):
                 if running:  # a full disk, a locked store: nothing is left out, it is tried again
                     raise
@@ -201,7 +207,7 @@ class Bookkeeper:
             case "BRIDGE_ENTER":
                 ledger.connect_call(db, record.call, record.channel, record.at)
             case "LINKEDID_END" if _is_attempt(record):
-                callbacks.settle_attempt(db, record.call, times.now())
+                callbacks.settle_attempt(db, record.call, record.at)
             case "LINKEDID_END":
                 _close(db, record.call, record.at, message_kept=self._kept.pop(record.call, False))
 

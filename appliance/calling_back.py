@@ -152,8 +152,12 @@ class RunningAttempt:
         return callbacks.dial(self._db, self._attempt, self._agent, times.now())
 
     def result(self, result: Result) -> None:
-        """Commit how dialling the customer ended."""
-        callbacks.note_result(self._db, self._attempt, result)
+        """Commit how dialling the customer ended; that he talked is for Asterisk's records to prove.
+
+        Who confirms and hangs up before he is connected has not talked: the attempt failed.
+        """
+        failed = Result.NOT_CONFIRMED if result is Result.TALKED else result
+        callbacks.note_result(self._db, self._attempt, failed)
 
     def over(self, ring: Ring) -> None:
         """Tell how it ended for the agent: he is in wrap-up, refused, or free again."""

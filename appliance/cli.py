@@ -324,7 +324,10 @@ def callbacks_cancel(settings: Settings, callback: int, as_json: bool) -> None:
     """Cancel the request with this number; nobody calls back then."""
     if not cancel(_store(settings), callback, times.now()):
         raise click.ClickException(
-            say(f"Kein offener Rückruf: {callback}", f"There is no open callback {callback}")
+            say(
+                f"Rückruf {callback} ist nicht offen, oder es wird dort gerade angerufen.",
+                f"Callback {callback} is not open, or is being dialled right now.",
+            )
         )
     if as_json:
         _print_json({"cancelled": callback})

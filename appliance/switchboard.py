@@ -191,6 +191,17 @@ class Switchboard:
             work = _nothing
         if work is None:
             return False
+        try:
+            self._follow_store()
+        finally:
+            work()  # also when the store cannot be read: somebody waits for the answer, or has left
+        self._follow_callbacks()
+        self._follow_phones()
+        self._decide()
+        self._show()
+        return True
+
+    def _follow_store(self) -> None:
         version = data_version(self._db)
         if self._seen_version != version:
             self._read_store()
@@ -198,12 +209,6 @@ class Switchboard:
                 self._read_store()
             self._callbacks_looked_at = -math.inf
             self._seen_version = version
-        work()
-        self._follow_callbacks()
-        self._follow_phones()
-        self._decide()
-        self._show()
-        return True
 
     def _read_store(self) -> None:
         """Take over what was committed, by us or by others, and keep what only lives here."""
@@ -265,7 +270,7 @@ class Switchboard:
                 log.warning("%s is over, and nobody told", key)
                 self._callback_over(key, Ring.CALLER_GONE)
         for key, callback in due.items():
-            if key not in self._line:
+            if key not in self._line or not self._line[key].agent:
                 self._line[key] = _InLine(callback.in_line(key), partial(self._call_back, callback))
 
     def _is_calling(self, key: str) -> bool:

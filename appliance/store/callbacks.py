@@ -15,6 +15,11 @@ from appliance.store.database import exclusive
 from appliance.store.office import agent_at, mailbox_of
 from appliance.store.times import from_text, to_text
 
+# Of a request `c`: the person is on the telephone with us, or is being called for another department.
+_ON_THE_TELEPHONE = (
+    "EXISTS (SELECT 1 FROM calls WHERE ended_at = '' AND (caller = c.number OR call = c.call))"
+)
+_IS_CALLED = "EXISTS (SELECT 1 FROM callbacks AS b WHERE b.number = c.number AND b.state = 'calling')"
 _DAYS = 7  # after which a call back would surprise more than help
 ATTEMPT = "callback-"  # begins the call number of an attempt, which we give Asterisk ourselves
 
@@ -32,12 +37,20 @@ def request(
     """Commit that the caller of `call` is to be called back at `number` (E.164), in his place in line.
 
     A department calls a number back once: asked for again, the request there is gets the older place
-    of the two, and all its attempts anew. Returns its id. Raises LookupError for an unknown call.
+    of the two, and all its attempts anew. While somebody at this number talks to us, called back, that
+    request is settled, and this is another person's. Returns its id. Raises LookupError for an unknown call.
     """
     with exclusive(db):
         row = next(db.query("SELECT * FROM calls WHERE call = ?", [call]), None)
         if row is None:
             raise LookupError(call)
+        talks = db.execute(
+            "SELECT id FROM callbacks WHERE number = ? AND department = ? AND state = 'calling' "
+            "AND result = 'talked'",
+            [number, row["department"]],
+        ).fetchone()
+        if talks:
+            close(db, talks[0], State.REACHED, now)
         db.execute(
             """
             INSERT INTO callbacks (call, department, language, number, name, ticket, arrived, created_at,
@@ -72,13 +85,10 @@ def waiting(db: Database) -> list[Callback]:
     """
     return [
         _callback(row)
-        for row in db.query("""
+        for row in db.query(f"""
             SELECT c.*, d.language_wait_seconds FROM callbacks AS c
             JOIN opening AS o ON o.department = c.department JOIN departments AS d ON d.name = c.department
-            WHERE c.state = 'waiting' AND o.state = 'open'
-              AND NOT EXISTS (
-                SELECT 1 FROM calls WHERE ended_at = '' AND (caller = c.number OR call = c.call))
-              AND NOT EXISTS (SELECT 1 FROM callbacks AS b WHERE b.number = c.number AND b.state = 'calling')
+            WHERE c.state = 'waiting' AND o.state = 'open' AND NOT {_ON_THE_TELEPHONE} AND NOT {_IS_CALLED}
             ORDER BY c.arrived, c.id""")
     ]
 
@@ -106,23 +116,31 @@ def place_kept(db: Database, number: str, department: str) -> datetime | None:
 
 
 def begin_attempt(db: Database, callback: int) -> str | None:
-    """Commit that an agent is about to be rung for it; the attempt's call number, None if too late."""
+    """Commit that an agent is about to be rung for it; the attempt's call number, None if too late.
+
+    It is too late when the person has called in, or is being called for another department since.
+    """
     attempt = f"{ATTEMPT}{callback}-{secrets.token_hex(6)}"
     changed = db.execute(
-        "UPDATE callbacks SET state = 'calling', attempt = ?, result = '' WHERE id = ? AND state = 'waiting'",
+        "UPDATE callbacks AS c SET state = 'calling', attempt = ?, result = '' "
+        f"WHERE id = ? AND state = 'waiting' AND NOT {_ON_THE_TELEPHONE} AND NOT {_IS_CALLED}",
         [attempt, callback],
     ).rowcount
     return attempt if changed else None
 
 
 def dial(db: Database, attempt: str, agent: str, now: datetime) -> bool:
-    """Commit that the customer is dialled in this attempt, once; False when it may not go on."""
+    """Commit that the customer is dialled in this attempt, once; False when it may not go on.
+
+    So it is when the request is settled, or when he has called in while the agent was rung.
+    """
     with exclusive(db):
         callback = of_attempt(db, attempt)
         if callback is None:
             return False
         changed = db.execute(
-            "UPDATE callbacks SET attempts = attempts + 1, result = ? WHERE id = ? AND result = ''",
+            "UPDATE callbacks AS c SET attempts = attempts + 1, result = ? "
+            f"WHERE id = ? AND result = '' AND NOT {_ON_THE_TELEPHONE}",
             [str(Result.NO_ANSWER), callback.id],
         ).rowcount
         if changed:
@@ -213,10 +231,17 @@ def close(db: Database, callback: int, state: State, now: datetime) -> None:
 
 
 def cancel(db: Database, callback: int, now: datetime) -> bool:
-    """Commit that the office does not call this person back; False when it was settled already."""
+    """Commit that the office does not call this person back; False when it was settled already.
+
+    Once the customer is dialled it is too late, too: he may be talking to us.
+    """
     with exclusive(db):
-        row = db.execute("SELECT closed_at FROM callbacks WHERE id = ?", [callback]).fetchone()
-        if row is None or row[0]:
+        row = db.execute(
+            "SELECT 1 FROM callbacks WHERE id = ? "
+            "AND (state = 'waiting' OR state = 'calling' AND result = '')",
+            [callback],
+        ).fetchone()
+        if row is None:
             return False
         close(db, callback, State.CANCELLED, now)
     return True

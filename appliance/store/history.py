@@ -13,20 +13,28 @@ _DAYS = 28
 
 
 def department_history(db: Database, department: str, now: datetime) -> History:
-    """The newest conversations of four weeks with their wrap-up, and how patient callers were."""
+    """The newest conversations of four weeks with their wrap-up, and how patient callers were.
+
+    Somebody who is called back has waited as long as he held the line.
+    """
     values = {"department": department, "since": to_text(now - timedelta(days=_DAYS)), "calls": MOST_CALLS}
     handling = db.execute(
         """
-        SELECT (julianday(c.ended_at) - julianday(c.connected_at)) * 86400 + d.wrap_up_seconds
-        FROM calls AS c JOIN departments AS d ON d.name = c.department
-        WHERE c.department = :department AND c.started_at > :since AND c.outcome = 'talked'
-        ORDER BY c.started_at DESC LIMIT :calls""",
+        SELECT (julianday(talk.over_at) - julianday(talk.began_at)) * 86400 + d.wrap_up_seconds
+        FROM departments AS d JOIN (
+          SELECT connected_at AS began_at, ended_at AS over_at FROM calls
+          WHERE department = :department AND started_at > :since AND outcome = 'talked'
+          UNION ALL
+          SELECT max(c.connected_at), b.closed_at FROM callbacks AS b JOIN calls AS c ON c.callback = b.id
+          WHERE b.department = :department AND b.closed_at > :since AND b.state = 'reached' GROUP BY b.id
+        ) AS talk ON talk.began_at <> ''
+        WHERE d.name = :department ORDER BY talk.began_at DESC LIMIT :calls""",
         values,
     ).fetchall()
     gave_up, waited_seconds = db.execute(
         """
         SELECT count(*) FILTER (WHERE outcome IN ('hung up', 'message')), coalesce(sum(julianday(
-            CASE WHEN connected_at > waits_since THEN connected_at ELSE ended_at END
+            CASE WHEN connected_at > waits_since THEN min(connected_at, ended_at) ELSE ended_at END
           ) - julianday(waits_since)), 0) * 86400
         FROM (SELECT * FROM calls WHERE department = :department AND started_at > :since
                 AND waits_since <> '' AND ended_at <> '' ORDER BY started_at DESC LIMIT :calls)""",

@@ -172,14 +172,15 @@ def story(db: Database, call: str) -> list[dict[str, str]]:
 def forget(db: Database, before: datetime) -> int:
     """Delete ended calls that began before an instant, with their stories; returns how many.
 
-    A call whose message is still kept stays, too.
+    A call whose message is still kept stays, too, and one for which a callback is still owed.
     """
     with exclusive(db):
         old = [
             row[0]
             for row in db.execute(
                 "SELECT call FROM calls WHERE started_at < ? AND outcome <> '' "
-                "AND call NOT IN (SELECT call FROM messages)",
+                "AND call NOT IN (SELECT call FROM messages) "
+                "AND NOT EXISTS (SELECT 1 FROM callbacks WHERE id = calls.callback AND closed_at = '')",
                 [to_text(before)],
             ).fetchall()
         ]

@@ -42,10 +42,10 @@ def ask_for_callback(call: Call, promise: str = "callback-promised", *, waiting:
     """
     confirm = "callback-confirm" if waiting else "callback-confirm-closed"
     number, complaint = call.house.number_of_caller()
-    silent = 0
+    keyed_in, silent = False, 0
     for _ in range(_TRIES):
         if number:
-            key = read_back(call, number, confirm)
+            key = read_back(call, number, confirm, keyed_in=keyed_in)
             if key == _CONFIRM:
                 return promise_callback(call, number, promise)
             if key in (_BACK, WAKE_KEY):
@@ -59,17 +59,22 @@ def ask_for_callback(call: Call, promise: str = "callback-promised", *, waiting:
             if entry.woken or (key == _BACK and not entry.digits):
                 return False
             number, complaint = call.house.number_keyed_in(entry.digits)
+            keyed_in = True
             silent += not entry.digits
         if silent == _SILENT_TRIES:
             return False
     return False
 
 
-def read_back(call: Call, number: str, confirm: str) -> str:
-    """Say the number digit by digit and what to press; returns the key, '' for none."""
+def read_back(call: Call, number: str, confirm: str, *, keyed_in: bool) -> str:
+    """Say the number digit by digit and what to press; returns the key, '' for none.
+
+    While a keyed-in number is said, a 1 confirms nothing: it may be a digit that came late.
+    """
     digits = [f"digit-{digit}" for digit in call.house.spoken_number(number)]
-    keys = _CONFIRM + _ANOTHER + _BACK + WAKE_KEY
-    return call.hears(["callback-to", *digits, confirm], keys) or call.leg.wait_key(_CONFIRM_SECONDS)
+    others = _ANOTHER + _BACK + WAKE_KEY
+    key = call.hears(["callback-to", *digits], others if keyed_in else _CONFIRM + others)
+    return key or call.hears(confirm, _CONFIRM + others) or call.leg.wait_key(_CONFIRM_SECONDS)
 
 
 def promise_callback(call: Call, number: str, promise: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -9,7 +10,7 @@ from typing import Protocol
 from appliance.hotline.callbacks import Result
 from appliance.hotline.ringing import Ring
 from appliance.telephony.call import Voice
-from appliance.telephony.fastagi import CallerLeg
+from appliance.telephony.fastagi import CallerHungUp, CallerLeg
 
 _TAKE_KEY = "1"
 _ASKED_TIMES = 3
@@ -60,7 +61,7 @@ class Attempt(Protocol):
         """Commit that the customer is dialled now; False when that must not be."""
 
     def result(self, result: Result) -> None:
-        """Commit how dialling the customer ended."""
+        """Commit how dialling the customer ended, as far as it is not for Asterisk's records to tell."""
 
     def over(self, ring: Ring) -> None:
         """Tell how it ended for the agent: he is in wrap-up, refused, or free again."""
@@ -109,18 +110,20 @@ def takes_it(agent: Voice, customer: CustomerFacts) -> bool:
 
 
 def dial(agent: Voice, customer: CustomerFacts, attempt: Attempt) -> Result:
-    """Dial the customer and return when it did not come to a conversation, or when that is over."""
+    """Dial the customer and return when it did not come to a conversation, or when that is over.
+
+    Also when it was the agent who hung up: how it ended is the same then.
+    """
     agent.leg.set("CALLERID(num)", customer.shown_number)
     agent.leg.set("CALLERID(name)", "")
     agent.leg.set("CONFIRMED", "" if customer.confirmation else "yes")
     options = f"gU(customer^{customer.language})" if customer.confirmation else "g"
-    try:
+    with contextlib.suppress(CallerHungUp):
         agent.leg.run("Dial", f"PJSIP/{customer.number}@{customer.line}", str(_RING_SECONDS), options)
-    finally:  # also when the agent hung up
-        status = agent.leg.get("DIALSTATUS")
-        talked = status == "ANSWER" and agent.leg.get("CONFIRMED") == "yes"
-        result = Result.TALKED if talked else _RESULTS.get(status, Result.NO_LINE)
-        if not talked and agent.leg.get("ANSWERED") == "yes":
-            result = Result.NOT_CONFIRMED
-        attempt.result(result)
+    status = agent.leg.get("DIALSTATUS")
+    talked = status == "ANSWER" and agent.leg.get("CONFIRMED") == "yes"
+    result = Result.TALKED if talked else _RESULTS.get(status, Result.NO_LINE)
+    if not talked and agent.leg.get("ANSWERED") == "yes":
+        result = Result.NOT_CONFIRMED
+    attempt.result(result)
     return result

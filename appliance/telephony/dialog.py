@@ -79,7 +79,8 @@ def reach_an_agent(call: Call, department: Department) -> bool:
     """Ring the agents who are free, one at a time, and wait while all are in a call.
 
     True when the caller has talked to somebody or will be called back; False when a message is
-    what is left: nobody is there, or it is what the caller wants.
+    what is left: nobody is there, or it is what the caller wants. Whom waiting is not offered leaves
+    the line before he is asked, so that no agent is kept for somebody who is not listening for him.
     """
     call.reaches("waiting")
     wait = Wait(department)
@@ -92,16 +93,17 @@ def reach_an_agent(call: Call, department: Department) -> bool:
             elif not chance.somebody_present:
                 call.house.note("nobody present told")
                 call.hears("nobody-present")
-                return is_called_back(call, department)
+                break
             else:
                 key = speak(call, wait, chance)
                 if not key and not department.offers_wait:
-                    return is_called_back(call, department)
+                    break
                 key = key or ticket_key(call, wait, chance) or wait_with_music(call, wait, place)
                 if key == _MESSAGE_KEY and department.offers_message:
                     return False
                 if key == _CALLBACK_KEY and department.offers_callback and ask_for_callback(call):
                     return True
+    return is_called_back(call, department)
 
 
 @dataclass(slots=True)

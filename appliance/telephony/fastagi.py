@@ -182,7 +182,12 @@ class FastAgiServer:
             leg = CallerLeg(reader, writer)
         except CallerHungUp:
             return  # somebody connected and said nothing sensible
+        name = leg.env.get("agi_network_script", "")
+        dialog = self._dialogs.get(name)
+        if dialog is None:
+            log.error("%s asks for a dialog there is not: %r; the floor takes over", leg.channel, name)
+            return
         try:
-            self._dialogs[leg.env.get("agi_network_script", "")](leg)
+            dialog(leg)
         except CallerHungUp:
             log.debug("%s hung up", leg.channel)

@@ -124,7 +124,7 @@ def quick_prompts(tmp_path_factory: pytest.TempPathFactory) -> Path:
             file = folder / language / f"{key}.wav"
             file.parent.mkdir(exist_ok=True)
             quick = sound[: len(sound) // 2 * 2].reshape(-1, 2).mean(axis=1)
-            write_sound(file, np.pad(quick, hearing.RATE // 20))  # the shipped ones begin and end in silence, too
+            write_sound(file, np.pad(quick, hearing.RATE // 20))  # silence at both ends, as shipped
     return folder
 
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from appliance.telephony.fastagi import CallerHungUp, CallerLeg, FastAgiServer
 
 HELLO = (
-    "agi_network: yes\nagi_channel: PJSIP/line-00000001\nagi_callerid: unknown\n"
+    "agi_network: yes\nagi_network_script: call\nagi_channel: PJSIP/line-00000001\nagi_callerid: unknown\n"
     "agi_calleridname: Jürgen: Groß\nagi_arg_1: 17.4\nagi_arg_2: 093155510\n\n"
 )
 
@@ -112,7 +112,7 @@ def serve() -> Callable[[Callable[[CallerLeg], None]], int]:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = int(probe.getsockname()[1])
-        server = FastAgiServer(port, take_call)
+        server = FastAgiServer(port, {"call": take_call})
         server.start()
         servers.append(server)
         return port
@@ -170,3 +170,33 @@ def test_garbage_and_silence_at_the_door(serve: Callable[[Callable[[CallerLeg], 
     with socket.create_connection(("127.0.0.1", port)) as end:
         end.sendall(HELLO.encode())
         assert taken.wait(5)
+
+
+@pytest.mark.parametrize("hello", [HELLO.replace(": call\n", ": nonsense\n"), "agi_network: yes\n\n"])
+def test_a_dialog_there_is_not_is_one_sentence_in_the_log_and_the_floor_goes_on(
+    serve: Callable[[Callable[[CallerLeg], None]], int], caplog: pytest.LogCaptureFixture, hello: str
+) -> None:
+    port = serve(lambda _caller: pytest.fail("the wrong dialog"))
+    with socket.create_connection(("127.0.0.1", port)) as end:
+        end.sendall(hello.encode())
+        assert end.recv(100) == b""
+    (record,) = caplog.records
+    assert "a dialog there is not" in record.getMessage()
+    assert record.exc_info is None
+
+
+def test_each_dialog_is_asked_for_by_its_name() -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = int(probe.getsockname()[1])
+    taken: list[str] = []
+    server = FastAgiServer(
+        port, {"call": lambda _: taken.append("call"), "callback": lambda _: taken.append("callback")}
+    )
+    server.start()
+    for name in ("callback", "call"):
+        with socket.create_connection(("127.0.0.1", port)) as end:
+            end.sendall(HELLO.replace(": call\n", f": {name}\n").encode())
+            assert end.recv(100) == b""
+    server.stop()
+    assert taken == ["callback", "call"]

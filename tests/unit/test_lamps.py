@@ -53,10 +53,16 @@ def test_green_means_exactly_that_the_next_call_may_ring_here() -> None:
 
 
 def test_the_whole_picture() -> None:
-    assert picture([FREE], night=True, undelivered_messages=0, now=NOON) == {
+    assert picture([FREE], asterisk_answers=True, night=True, undelivered_messages=0, now=NOON) == {
         "agent:anna": Pattern.GREEN,
+        "asterisk": Pattern.GREEN,
         "night": Pattern.ON,
         "message": Pattern.OFF,
+    }
+    assert picture([], asterisk_answers=False, night=False, undelivered_messages=2, now=NOON) == {
+        "asterisk": Pattern.RED,
+        "night": Pattern.OFF,
+        "message": Pattern.ON,
     }
 
 

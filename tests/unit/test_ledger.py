@@ -13,7 +13,7 @@ from sqlite_utils import Database
 
 from appliance.bookkeeper import Bookkeeper
 from appliance.hotline.outcomes import Evidence, Outcome, outcome_of
-from appliance.store import ledger
+from appliance.store import callbacks, ledger
 from appliance.store.times import from_text, now, to_text
 from tests.unit.seed import seeded_store
 
@@ -85,6 +85,12 @@ class Office:
     def call(self, call: str) -> dict[str, str]:
         return next(self.db.query("SELECT * FROM calls WHERE call = ?", [call]))
 
+    def until_entered(self, call: str) -> None:
+        deadline = time.monotonic() + 5
+        while not self.db.execute("SELECT 1 FROM calls WHERE call = ?", [call]).fetchone():
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+
     def until_closed(self, call: str) -> dict[str, str]:
         deadline = time.monotonic() + 5
         while not self.db.execute("SELECT 1 FROM calls WHERE call = ? AND outcome <> ''", [call]).fetchone():
@@ -142,7 +148,8 @@ def test_a_call_cut_off_by_a_restart_of_asterisk_is_closed(office: Office) -> No
     bookkeeper.start()
     office.asterisk_writes("incoming", "1.0", detail="093155510")
     office.asterisk_writes("incoming", "2.0", detail="093155510")
-    bookkeeper.reconcile(frozenset({"2.0"}))
+    office.until_entered("2.0")
+    bookkeeper.reconcile(frozenset({"2.0"}), now() + timedelta(seconds=1), ())
     assert office.until_closed("1.0")["outcome"] == "hung up"
     bookkeeper.stop()
     assert ledger.open_calls(office.db) == ["2.0"]
@@ -183,3 +190,98 @@ def test_a_recording_in_the_spool_counts_as_a_message(office: Office) -> None:
     assert office.until_closed("1.0")["outcome"] == "message"
     bookkeeper.stop()
     assert ledger.check(office.db, alive=frozenset()), "until it is taken in, somebody should look"
+
+
+# The ledger by itself, without a bookkeeper
+
+
+def opened(db: Database, call: str = "1.0", dialled: str = "093155510") -> datetime:
+    at = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+    ledger.open_call(db, call, dialled=dialled, caller="+49170", caller_name="E", started_at=at)
+    return at
+
+
+def test_a_call_is_entered_once_and_the_first_to_tell_counts(office: Office) -> None:
+    at = opened(office.db)
+    ledger.open_call(
+        office.db, "1.0", dialled="093155520", caller="", caller_name="", started_at=at + timedelta(hours=1)
+    )
+    row = office.call("1.0")
+    assert (row["department"], row["caller"], row["started_at"]) == ("support", "+49170", to_text(at))
+
+
+def test_a_number_that_is_not_ours_is_entered_without_a_department(office: Office) -> None:
+    opened(office.db, dialled="0999")
+    row = office.call("1.0")
+    assert (row["dialled"], row["number"], row["department"], row["language"]) == ("0999", "", "", "")
+
+
+def test_the_first_wait_says_since_when(office: Office) -> None:
+    at = opened(office.db)
+    for seconds in (10, 20):
+        ledger.add_step(office.db, "1.0", ledger.WAITS, "", at + timedelta(seconds=seconds))
+    assert office.call("1.0")["waits_since"] == to_text(at + timedelta(seconds=10))
+
+
+def test_who_talked_is_the_last_agent_since_the_first(office: Office) -> None:
+    at = opened(office.db)
+    for seconds, channel in ((1, "PJSIP/line-1"), (2, "PJSIP/desk_1-2"), (3, "PJSIP/desk_2-3"), (4, "x")):
+        ledger.connect_call(office.db, "1.0", channel, at + timedelta(seconds=seconds))
+    ledger.connect_call(office.db, "unknown", "PJSIP/desk_1-2", at)
+    row = office.call("1.0")
+    assert (row["agent"], row["connected_at"]) == ("bert", to_text(at + timedelta(seconds=2)))
+    assert [step["detail"] for step in ledger.story(office.db, "1.0")] == ["anna", "bert"]
+    assert ledger.close_call(office.db, "1.0", at) is Outcome.TALKED
+    assert ledger.check(office.db, alive=frozenset()) == []
+
+
+def test_open_calls_are_those_that_began_before_the_question(office: Office) -> None:
+    at = opened(office.db)
+    assert ledger.open_calls(office.db) == ["1.0"]
+    assert ledger.open_calls(office.db, started_before=at) == []
+    assert ledger.open_calls(office.db, started_before=at + timedelta(milliseconds=1)) == ["1.0"]
+    ledger.close_call(office.db, "1.0", at)
+    assert ledger.open_calls(office.db) == []
+
+
+def test_who_is_to_be_called_back_has_no_outcome_yet_and_that_is_no_fault(office: Office) -> None:
+    at = opened(office.db)
+    request = callbacks.request(office.db, "1.0", "+49170", arrived=at, now=at)
+    assert ledger.close_call(office.db, "1.0", at) is None
+    assert office.call("1.0")["ended_at"] == to_text(at)
+    assert ledger.story(office.db, "1.0")[-1]["step"] == "hangs up"
+    assert ledger.check(office.db, alive=frozenset()) == []
+    callbacks.cancel(office.db, request, at)
+    assert ledger.outcomes(office.db) == {"callback cancelled": 1}
+
+
+def test_a_ticket_is_on_the_call_and_in_its_story(office: Office) -> None:
+    at = opened(office.db)
+    ledger.set_ticket(office.db, "1.0", "4711", at)
+    assert office.call("1.0")["ticket"] == "4711"
+    assert ledger.story(office.db, "1.0")[-1] == {"at": to_text(at), "step": "ticket", "detail": "4711"}
+
+
+def test_old_calls_go_with_their_stories_and_others_stay(office: Office) -> None:
+    at = opened(office.db)
+    for call in ("2.0", "3.0"):
+        opened(office.db, call)
+    for call in ("1.0", "2.0"):
+        ledger.add_step(office.db, call, "greeted", "", at)
+        ledger.close_call(office.db, call, at, message_kept=call == "2.0")
+    office.db.execute(
+        "INSERT INTO messages (call, department, caller, caller_name, recorded_at, seconds, sound) "
+        "VALUES ('2.0', '', '', '', 'x', 3, 'x')"
+    )
+    assert ledger.forget(office.db, at) == 0, "none began before"
+    assert ledger.forget(office.db, at + timedelta(hours=1)) == 1
+    left = [row[0] for row in office.db.execute("SELECT call FROM calls ORDER BY call").fetchall()]
+    assert left == ["2.0", "3.0"], "a message is kept, and a call that goes on"
+    assert ledger.story(office.db, "1.0") == []
+
+
+def test_a_cursor_moves(office: Office) -> None:
+    assert ledger.cursor(office.db, "x") == ""
+    for position in ("1:0", "1:7"):
+        ledger.move_cursor(office.db, "x", position)
+        assert ledger.cursor(office.db, "x") == position

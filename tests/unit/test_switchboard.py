@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -12,10 +13,12 @@ from pathlib import Path
 import pytest
 from sqlite_utils import Database
 
+from appliance import switchboard as switchboard_module
+from appliance.hotline.callbacks import Callback
 from appliance.hotline.matching import WaitingCaller
 from appliance.hotline.presence import Presence
 from appliance.hotline.ringing import Ring
-from appliance.store import people
+from appliance.store import callbacks, ledger, people
 from appliance.store.database import open_store
 from appliance.switchboard import Switchboard
 from tests.unit.seed import seeded_store
@@ -37,12 +40,45 @@ class Desk:
     """A switchboard with what it told others."""
 
     def __init__(self, path: Path) -> None:
+        self.path = path
         self.db: Database = seeded_store(path)
         self.clock = Clock()
         self.woken: queue.Queue[str] = queue.Queue()
         self.mirrored: queue.Queue[dict[str, Presence]] = queue.Queue()
-        self.switchboard = Switchboard(path, wake=self.woken.put, mirror=self.mirrored.put, clock=self.clock)
+        self.begun: queue.Queue[tuple[Callback, str]] = queue.Queue()
+        self.switchboard = self.another()
         self.switchboard.start()
+
+    def another(self) -> Switchboard:
+        """A switchboard as it is after a restart."""
+        return Switchboard(
+            self.path,
+            wake=self.woken.put,
+            call_back=lambda callback, agent: self.begun.put((callback, agent.name)),
+            mirror=self.mirrored.put,
+            clock=self.clock,
+        )
+
+    def idle(self, *phones: str) -> None:
+        for phone in phones:
+            self.switchboard.phone_changed(phone, "NOT_INUSE")
+
+    def owes(self, call: str, seconds: int = 0, number: str = "+491701234567") -> int:
+        """Somebody called at this second and has hung up, to be called back; returns the request's id."""
+        at = NOON + timedelta(seconds=seconds)
+        ledger.open_call(self.db, call, dialled="093155510", caller=number, caller_name="", started_at=at)
+        request = callbacks.request(self.db, call, number, arrived=at, now=at)
+        ledger.close_call(self.db, call, at)
+        return request
+
+    def begins(self, request: int) -> str:
+        """The agent with whom the switchboard begins to call this person back."""
+        callback, agent = self.begun.get(timeout=5)
+        assert callback.id == request
+        return agent
+
+    def reserved(self) -> dict[str, str]:
+        return {agent.name: agent.ringing_for for agent in self.switchboard.agents()}
 
     def lamps(self) -> dict[str, str]:
         return dict(self.db.execute("SELECT name, pattern FROM lamps").fetchall())
@@ -132,13 +168,13 @@ def test_a_refusal_rings_somebody_else_first_and_the_agent_stays_available(desk:
         assert place.look().agent == "anna"
 
 
-def test_wrap_up_after_a_conversation_survives_a_restart(desk: Desk, tmp_path: Path) -> None:
+def test_wrap_up_after_a_conversation_survives_a_restart(desk: Desk) -> None:
     desk.switchboard.phone_changed("desk_1", "NOT_INUSE")
     with desk.switchboard.place_in_line(desk.caller("1"), "c1") as place:
         place.look()
         place.report(Ring.TALKED)
     desk.waits_for_lamp("agent:anna", "amber")
-    again = Switchboard(tmp_path / "store.db", wake=print, mirror=lambda _: None, clock=desk.clock)
+    again = desk.another()
     again.start()
     assert again.agents()[0].in_wrap_up(desk.clock.now)
     again.stop()
@@ -229,3 +265,251 @@ def test_fifty_callers_at_once_each_agent_once(desk: Desk) -> None:
         thread.join()
     assert not doubled
     assert len(served) == 50
+
+
+# Callbacks stand in the same line
+
+
+def test_who_is_due_is_begun_once_with_the_agent_who_is_free(desk: Desk) -> None:
+    desk.idle("desk_1", "desk_2")
+    request = desk.owes("1.0")
+    assert desk.begins(request) == "bert"
+    people.set_presence(desk.db, "anna", Presence.AWAY, "button", NOON)  # something changes in the store
+    desk.waits_for_lamp("agent:anna", "off")
+    assert desk.reserved() == {"anna": "", "bert": f"callback:{request}"}
+    assert desk.begun.empty()
+
+
+def test_nobody_is_called_back_before_it_is_due(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(switchboard_module, "_CALLBACK_LOOK_SECONDS", 0.0)
+    request = desk.owes("1.0", seconds=60)
+    desk.idle("desk_1")
+    desk.waits_for_lamp("agent:anna", "green")
+    assert desk.begun.empty()
+    desk.clock.now += timedelta(seconds=60)
+    assert desk.begins(request) == "anna"
+
+
+def test_who_came_first_is_served_first_on_the_telephone_or_called_back(desk: Desk) -> None:
+    desk.switchboard.phone_changed("desk_1", "INUSE")
+    older, younger = desk.owes("1.0"), desk.owes("3.0", 2, "+49931777")
+    desk.clock.now += timedelta(seconds=10)
+    with desk.switchboard.place_in_line(desk.caller("2.0", 1), "c2") as place:
+        until(lambda: place.look().position == 2, lambda: "the older callback stands before him")
+        desk.idle("desk_1")
+        assert desk.begins(older) == "anna"
+        assert place.look().position == 1
+        desk.idle("desk_2")
+        assert desk.woken.get(timeout=5) == "c2"
+        assert place.look().agent == "bert"
+    assert desk.begins(younger) == "bert"
+
+
+def test_position_and_expected_wait_count_who_is_to_be_called_back(desk: Desk) -> None:
+    desk.switchboard.phone_changed("desk_1", "INUSE")
+    with desk.switchboard.place_in_line(desk.caller("9.0", 9), "c9") as place:
+        alone = place.look()
+        assert (alone.position, alone.agents) == (1, 1)
+        desk.owes("1.0", number="+4993171")
+        desk.owes("2.0", 1, "+4993172")
+        desk.clock.now += timedelta(seconds=30)
+        until(lambda: place.look().position == 3, lambda: f"{place.look()}")
+        behind = place.look()
+        assert alone.wait_seconds is not None
+        assert behind.wait_seconds is not None
+        assert behind.wait_seconds > 2 * alone.wait_seconds
+        desk.owes("3.0", 20, "+4993173")
+        with desk.switchboard.place_in_line(desk.caller("8.0", 25), "c8") as last:
+            until(lambda: last.look().position == 5, lambda: f"{last.look()}")
+            assert place.look().position == 3, "who came after him is behind him"
+
+
+def test_who_is_settled_is_taken_out_of_the_line(desk: Desk) -> None:
+    request = desk.owes("1.0")
+    desk.switchboard.phone_changed("desk_1", "INUSE")
+    with desk.switchboard.place_in_line(desk.caller("2.0", 1), "c2") as place:
+        until(lambda: place.look().position == 2, lambda: f"{place.look()}")
+        callbacks.cancel(desk.db, request, NOON)
+        until(lambda: place.look().position == 1, lambda: f"{place.look()}")
+        desk.idle("desk_1")
+        assert desk.woken.get(timeout=5) == "c2"
+    assert desk.begun.empty()
+
+
+def test_what_is_asked_for_anew_is_begun_as_it_is_now(desk: Desk) -> None:
+    """A ticket given in a second call is shown to the agent; the older place is taken."""
+    desk.switchboard.phone_changed("desk_1", "INUSE")
+    request = desk.owes("1.0", 5)
+    desk.clock.now += timedelta(seconds=30)
+    with desk.switchboard.place_in_line(desk.caller("2.0", 6), "c2") as place:
+        until(lambda: place.look().position == 2, lambda: f"{place.look()}")
+        ledger.open_call(
+            desk.db, "3.0", dialled="093155510", caller="+491701234567", caller_name="", started_at=NOON
+        )
+        ledger.set_ticket(desk.db, "3.0", "4711", NOON)
+        assert callbacks.request(desk.db, "3.0", "+491701234567", arrived=NOON, now=NOON) == request
+        ledger.close_call(desk.db, "3.0", NOON)
+        until(lambda: place.look().position == 2, lambda: f"{place.look()}")
+        desk.idle("desk_1")
+        callback, _ = desk.begun.get(timeout=5)
+    assert (callback.ticket, callback.arrived) == ("4711", NOON)
+
+
+@pytest.mark.parametrize(
+    ("result", "lamp", "state"),
+    [
+        (Ring.CALLER_GONE, "green", "available"),
+        (Ring.TALKED, "amber", "available"),
+        (Ring.REFUSED, "amber", "available"),
+        (Ring.NO_ANSWER, "amber blinking", "away"),
+        (Ring.UNREACHABLE, "off", "away"),
+    ],
+)
+def test_how_it_ended_for_the_agent_frees_him_like_a_call(
+    desk: Desk, result: Ring, lamp: str, state: str
+) -> None:
+    request = desk.owes("1.0")
+    desk.idle("desk_1")
+    assert desk.begins(request) == "anna"
+    desk.waits_for_lamp("agent:anna", "green blinking")
+    callbacks.cancel(desk.db, request, NOON)
+    desk.switchboard.callback_over(request, result)
+    assert desk.reserved()["anna"] == ""
+    desk.waits_for_lamp("agent:anna", lamp)
+    assert desk.db.execute("SELECT state FROM presence WHERE agent = 'anna'").fetchone()[0] == state
+
+
+def test_who_is_still_owed_a_call_after_a_refusal_is_in_line_again_at_once(desk: Desk) -> None:
+    request = desk.owes("1.0")
+    desk.idle("desk_1")
+    assert desk.begins(request) == "anna"
+    desk.switchboard.callback_over(request, Ring.REFUSED)
+    desk.idle("desk_2")
+    assert desk.begins(request) == "bert"
+
+
+def test_an_agent_of_an_attempt_nobody_speaks_of_is_freed_in_the_end(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(switchboard_module, "_CALLBACK_LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(switchboard_module, "_BEGUN_SECONDS", 0.0)
+    request = desk.owes("1.0")
+    desk.idle("desk_1")
+    assert desk.begins(request) == "anna"
+    assert callbacks.begin_attempt(desk.db, request)
+    desk.switchboard.agents()
+    assert desk.reserved()["anna"], "he is being called: that may last"
+    callbacks.cancel(desk.db, request, NOON)
+    until(lambda: not desk.reserved()["anna"], lambda: f"{desk.reserved()}")
+    assert f"callback:{request} is over, and nobody told" in caplog.text
+    desk.waits_for_lamp("agent:anna", "green")
+
+
+def test_an_attempt_begun_in_time_keeps_its_agent_until_it_is_old(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the choice and the commit of the attempt the request may look like no longer due."""
+    monkeypatch.setattr(switchboard_module, "_CALLBACK_LOOK_SECONDS", 0.0)
+    request = desk.owes("1.0")
+    desk.idle("desk_1")
+    assert desk.begins(request) == "anna"
+    callbacks.cancel(desk.db, request, NOON)
+    for _ in range(5):
+        assert desk.reserved()["anna"]
+
+
+def test_without_room_on_the_line_nobody_is_called_back(desk: Desk) -> None:
+    desk.switchboard.line_room(False)
+    request = desk.owes("1.0")
+    desk.idle("desk_1")
+    with desk.switchboard.place_in_line(desk.caller("2.0", 1), "c2") as place:
+        assert place.look().agent == "anna", "who is on the telephone does not wait for a callback then"
+    assert desk.begun.empty()
+    desk.switchboard.line_room(True)
+    desk.owes("3.0", number="+49931777")  # looked at again when the store changes, or a second later
+    assert desk.begins(request) == "anna"
+
+
+def test_a_closed_department_calls_nobody_back(desk: Desk) -> None:
+    desk.db.execute("UPDATE departments SET always_open = 0")
+    people.set_night_mode(desk.db, "night", NOON)
+    request = desk.owes("1.0")
+    desk.idle("desk_1")
+    desk.waits_for_lamp("night", "on")
+    desk.waits_for_lamp("agent:anna", "green")
+    assert desk.begun.empty()
+    people.set_night_mode(desk.db, "auto", NOON)
+    assert desk.begins(request) == "anna"
+
+
+def test_somebody_waits_only_on_the_telephone(desk: Desk) -> None:
+    desk.owes("1.0")
+    desk.idle("desk_1")
+    desk.begun.get(timeout=5)
+    assert not desk.switchboard.somebody_waits()
+    with desk.switchboard.place_in_line(desk.caller("2.0"), "c2"):
+        assert desk.switchboard.somebody_waits()
+    assert not desk.switchboard.somebody_waits()
+
+
+# What is known of the phones, and what is pressed
+
+
+def test_what_was_asked_before_the_last_report_is_older_than_it(desk: Desk) -> None:
+    asked_at = time.monotonic()
+    desk.switchboard.phone_changed("desk_1", "INUSE")
+    desk.switchboard.phone_changed("desk_1", "NOT_INUSE", asked_at=asked_at)
+    desk.switchboard.phone_changed("desk_2", "NOT_INUSE", asked_at=asked_at)
+    states = {agent.name: agent.phone_state for agent in desk.switchboard.agents()}
+    assert states == {"anna": "in call", "bert": "idle"}
+    desk.switchboard.phone_changed("desk_1", "NOT_INUSE", asked_at=time.monotonic())
+    assert desk.switchboard.agents()[0].phone_state == "idle"
+
+
+def test_when_asterisk_is_lost_no_phone_can_be_rung_and_the_lamps_say_so(desk: Desk) -> None:
+    desk.waits_for_lamp("asterisk", "red")
+    desk.switchboard.asterisk_answers()
+    desk.idle("desk_1")
+    desk.waits_for_lamp("asterisk", "green")
+    desk.waits_for_lamp("agent:anna", "green")
+    desk.switchboard.asterisk_lost()
+    desk.waits_for_lamp("asterisk", "red")
+    desk.waits_for_lamp("agent:anna", "amber blinking")
+    with desk.switchboard.place_in_line(desk.caller("1"), "c1") as place:
+        assert place.look().agent == ""
+
+
+def test_a_press_from_before_the_start_is_not_lost(tmp_path: Path) -> None:
+    seeded_store(tmp_path / "store.db").close()
+    db = open_store(tmp_path / "store.db")
+    people.press(db, "agent:anna")
+    db.close()
+    switchboard = Switchboard(
+        tmp_path / "store.db", wake=print, call_back=print, mirror=lambda _: None, clock=Clock()
+    )
+    switchboard.start()
+    assert switchboard.agents()[0].presence is Presence.AWAY
+    switchboard.stop()
+
+
+def test_a_store_that_fails_for_a_moment_costs_no_question_and_no_leave(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever was not let out of the line would stand in it for ever."""
+    desk.idle("desk_1")
+    desk.waits_for_lamp("agent:anna", "green")
+    read, failures = people.agents, []
+
+    def fails(db: Database) -> object:
+        failures.append(db)
+        raise sqlite3.OperationalError("disk I/O error")
+
+    with desk.switchboard.place_in_line(desk.caller("1"), "c1") as place:
+        assert place.look().agent == "anna"
+        monkeypatch.setattr(people, "agents", fails)
+        desk.db.execute("UPDATE night_switch SET since = 'x'")
+        until(lambda: failures, lambda: "the store was not read")
+        assert place.look().agent == "anna"
+    monkeypatch.setattr(people, "agents", read)
+    assert desk.reserved()["anna"] == ""
+    assert not desk.switchboard.somebody_waits()

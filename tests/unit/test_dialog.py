@@ -1,0 +1,732 @@
+"""The dialogs by themselves, against plain fakes: every key at every prompt, and hanging up at each."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from appliance.hotline.callbacks import Result
+from appliance.hotline.departments import Department
+from appliance.hotline.ringing import Chance, Ring
+from appliance.hotline.tickets import TicketRule
+from appliance.telephony import call as call_module
+from appliance.telephony import dialog
+from appliance.telephony.asking import ask_for_callback, ask_for_ticket
+from appliance.telephony.call import WAKE_KEY, Call
+from appliance.telephony.callback_call import CustomerFacts, call_back
+from appliance.telephony.fastagi import CallerHungUp
+
+KEYPAD = "0123456789*#"
+OWN_NUMBER = "+491701234567"
+SUPPORT = Department(
+    name="support",
+    title="Technik",
+    language="de",
+    greeting="greeting",
+    is_open=True,
+    ring_seconds=20,
+    message_seconds=60,
+    offers_wait=True,
+    offers_callback=True,
+    offers_message=True,
+    announce_position=True,
+    extra_prompts=("try-later",),
+    promise_seconds=300,
+    language_wait_seconds=60,
+    ticket_from=3,
+    ticket_rule=TicketRule(3, 12),
+    callback_attempts=3,
+)
+
+
+class Clock:
+    """Time as the dialogs see it: it passes where a telephone would be listened to."""
+
+    def __init__(self) -> None:
+        self.seconds = 1e6
+
+    def monotonic(self) -> float:
+        return self.seconds
+
+
+@pytest.fixture(scope="module", autouse=True)
+def clock() -> Iterator[Clock]:
+    clock = Clock()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(dialog, "time", clock)
+        patch.setattr(call_module, "time", clock)
+        Leg.clock = clock
+        yield clock
+
+
+class Leg:
+    """A telephone at which somebody presses `keys`, one at each chance to do so ('' for none), then nothing.
+
+    `ends_at` is the moment, counted in things heard or waited for, at which he hangs up. What he
+    presses that interrupts nothing is lost, as it is with Asterisk.
+    """
+
+    clock: Clock
+
+    def __init__(
+        self,
+        keys: str | list[str] = "",
+        *,
+        ends_at: int = 300,
+        dials: list[str] | None = None,
+        dialled: Callable[[], None] = lambda: None,
+        number: str = OWN_NUMBER,
+    ) -> None:
+        self.keys = list(keys)
+        self.left = ends_at
+        self.dials = dials or []
+        self.dialled = dialled
+        self.number = number
+        self.log: list[tuple[str, str]] = []
+        self.variables: dict[str, str] = {}
+        self.hung_up = False
+        self.has_music = False
+        self.channel = "PJSIP/line-1"
+
+    def argument(self, position: int) -> str:
+        return ("1.0", "093155510")[position - 1]
+
+    def caller_id(self) -> tuple[str, str]:
+        return self.number, "Erika"
+
+    def set(self, variable: str, value: str) -> None:
+        self.variables[variable] = value
+        self.log.append((variable, value))
+
+    def get(self, variable: str) -> str:
+        return self.variables.get(variable, "")
+
+    def play(self, sound: str, keys: str = "") -> str:
+        self._moment(2.0)
+        self.log.append(("hears", Path(sound).name))
+        return self._press(keys)
+
+    def wait_key(self, wait_seconds: float) -> str:
+        assert wait_seconds > 0, "Asterisk would wait for ever, or not at all"
+        self._moment(wait_seconds if not self.keys or not self.keys[0] else min(1.0, wait_seconds))
+        return self._press(KEYPAD + WAKE_KEY)
+
+    def music(self, on: bool) -> None:
+        assert not self.hung_up
+        self.has_music = on
+
+    def run(self, application: str, *arguments: str) -> None:
+        assert not self.has_music, "two sounds at once"
+        self._moment(5.0)
+        self.log.append((application, arguments[0]))
+        if application == "Dial":
+            status, _, changes = (self.dials.pop(0) if self.dials else "NOANSWER").partition(" ")
+            self.variables["DIALSTATUS"] = status
+            for change in changes.split():
+                if change == "hangup":
+                    self.hung_up = True
+                else:
+                    self.variables[change] = "yes"
+            self.dialled()
+        if self.hung_up:
+            raise CallerHungUp
+
+    def _moment(self, seconds: float) -> None:
+        self.left -= 1
+        if self.left <= 0:
+            self.hung_up = True
+        if self.hung_up:
+            raise CallerHungUp
+        self.clock.seconds += seconds
+
+    def _press(self, keys: str) -> str:
+        key = self.keys.pop(0) if self.keys else ""
+        if not key or key not in keys:
+            return ""
+        self.log.append(("key", key))
+        return key
+
+    def heard(self) -> list[str]:
+        return [what for kind, what in self.log if kind == "hears"]
+
+
+NOBODY = Chance()
+BUSY = Chance(agents=1, position=1, wait_seconds=100.0)
+BERT = Chance(agent="bert", phone="desk_2", agents=1)
+
+
+@dataclass
+class House:
+    """A house that answers what the test says, and remembers what was committed."""
+
+    leg: Leg
+    at_number: Department | None = SUPPORT
+    chances: list[Chance] = field(default_factory=list)
+    message_seconds: float | None = 3.0
+    fails: bool = False
+    promised: list[str] = field(default_factory=list)
+    tickets: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    reports: list[Ring] = field(default_factory=list)
+    in_line: int = 0
+    stood_in_line: int = 0
+    prompts = Path("/prompts")
+    recording = Path("/recordings/1.0.wav")
+
+    def department(self, _dialled: str) -> Department | None:
+        return self.at_number
+
+    @contextmanager
+    def place_in_line(self, _department: Department) -> Iterator[House]:
+        self.in_line += 1
+        self.stood_in_line += 1
+        try:
+            yield self
+        finally:
+            self.in_line -= 1
+
+    def look(self) -> Chance:
+        assert self.in_line == 1, "asked from outside the line"
+        return self.chances.pop(0) if len(self.chances) > 1 else (self.chances or [NOBODY])[0]
+
+    def report(self, result: Ring) -> None:
+        self.reports.append(result)
+
+    def waited_seconds(self) -> float:
+        return 400.0
+
+    def note(self, step: str, detail: str = "") -> None:  # noqa: ARG002
+        self.notes.append(step)
+
+    def keep_message(self) -> float | None:
+        return self.message_seconds
+
+    def keep_ticket(self, digits: str) -> None:
+        self.tickets.append(digits)
+
+    def caller_number(self) -> str:
+        return self.leg.number
+
+    def read_number(self, keyed: str) -> str:
+        return "+49" + keyed[1:] if keyed.startswith("0") and 5 < len(keyed) < 15 else ""
+
+    def spoken_number(self, number: str) -> str:
+        return "0" + number.removeprefix("+49")
+
+    def refusal(self, number: str) -> str:
+        return "cost" if number.startswith("+49900") else "emergency" if number == "110" else ""
+
+    def promise_callback(self, number: str) -> None:
+        if self.fails:
+            raise OSError(28, "No space left on device")
+        assert_confirmed(self.leg, self, number)
+        self.promised.append(number)
+        self.leg.log.append(("promise", number))
+
+
+def assert_confirmed(leg: Leg, house: House, number: str) -> None:
+    """The last thing he did was to press 1, to this number; a keyed-in one he had heard to its last digit."""
+    assert leg.log[-1] == ("key", "1")
+    begin = max(at for at, entry in enumerate(leg.log) if entry == ("hears", "callback-to"))
+    since = leg.log[begin:-1]
+    assert not [what for kind, what in since if kind == "key"], "another key came in between"
+    digits = [f"digit-{digit}" for digit in house.spoken_number(number)]
+    heard = [what for _, what in since[1:]]
+    if number != leg.number:
+        assert heard[: len(digits)] == digits, "confirmed before it was read back"
+    assert heard[: len(digits)] == digits[: len(heard)], "another number was read back"
+
+
+def a_call(keys: str | list[str] = "", **facts: Any) -> tuple[Call, Leg, House]:
+    """A leg with these keys and its house; facts are of whichever knows them."""
+    of_leg = {name: facts.pop(name) for name in ("ends_at", "dials", "number") if name in facts}
+    leg = Leg(keys, **of_leg)
+    house = House(leg, **facts)
+    return Call(leg, house), leg, house  # type: ignore[arg-type]
+
+
+def takes(keys: str | list[str] = "", **facts: Any) -> tuple[Leg, House]:
+    """A whole call; whoever is left when it ends, however it ends, is looked at afterwards."""
+    _, leg, house = a_call(keys, **facts)
+    try:
+        dialog.take_call(leg, house)  # type: ignore[arg-type]
+    except CallerHungUp:
+        assert leg.hung_up
+    else:
+        assert leg.variables["STEP"] == "done"
+    assert house.in_line == 0, "he still stands in line"
+    return leg, house
+
+
+# What a caller gets
+
+
+def test_who_calls_a_number_that_is_not_ours_is_told_so() -> None:
+    leg, house = takes(at_number=None)
+    assert leg.heard() == ["unassigned-number"]
+    assert house.notes == ["unassigned told"]
+    assert house.stood_in_line == 0
+
+
+def test_the_agent_who_is_free_is_rung_at_once() -> None:
+    leg, house = takes(chances=[BERT], dials=["ANSWER"])
+    assert leg.heard() == ["greeting"]
+    assert ("Dial", "PJSIP/desk_2") in leg.log
+    assert house.reports == [Ring.TALKED]
+    assert leg.variables["CALLERID(name)"] == "Technik 7 min: Erika"
+
+
+@pytest.mark.parametrize(
+    ("status", "result"),
+    [
+        ("NOANSWER", Ring.NO_ANSWER),
+        ("BUSY", Ring.REFUSED),
+        ("DONTCALL", Ring.REFUSED),
+        ("CHANUNAVAIL", Ring.UNREACHABLE),
+        ("CONGESTION", Ring.UNREACHABLE),
+    ],
+)
+def test_who_does_not_answer_is_reported_and_the_next_is_rung(status: str, result: Ring) -> None:
+    anna = replace(BERT, agent="anna", phone="desk_1")
+    leg, house = takes(chances=[BERT, anna], dials=[status, "ANSWER"])
+    assert house.reports == [result, Ring.TALKED]
+    assert [what for kind, what in leg.log if kind == "Dial"] == ["PJSIP/desk_2", "PJSIP/desk_1"]
+
+
+def test_a_phone_that_declines_refuses() -> None:
+    assert dialog.ring_result("CHANUNAVAIL", "21") is Ring.REFUSED
+    assert dialog.ring_result("CHANUNAVAIL", "0") is Ring.UNREACHABLE
+
+
+@pytest.mark.parametrize("status", ["ANSWER hangup", "CANCEL hangup"])
+def test_who_hangs_up_while_ringing_or_talking_is_reported_too(status: str) -> None:
+    _, house = takes(chances=[BERT], dials=[status])
+    assert house.reports == [Ring.TALKED if status.startswith("ANSWER") else Ring.CALLER_GONE]
+
+
+def test_all_are_busy_then_somebody_is_free() -> None:
+    leg, house = takes(["", "", "", "", "", "", WAKE_KEY], chances=[BUSY, BUSY, BERT], dials=["ANSWER"])
+    assert leg.heard()[:6] == [
+        *("greeting", "all-busy", "position-1", "wait-2"),
+        *("offer-wait", "offer-callback"),
+    ]
+    assert house.reports == [Ring.TALKED]
+
+
+def test_nobody_present_is_offered_a_callback_or_a_message_outside_the_line() -> None:
+    """No agent who comes back is kept for somebody who is keying in his number."""
+    leg, house = takes("")
+    assert leg.heard() == [
+        *("greeting", "nobody-present", "offer-callback", "offer-message", "try-later"),
+        *("leave-message", "message-thanks"),
+    ]
+    _, leg, house = a_call(["", "", "2"])
+    press, places = leg._press, []
+    leg._press = lambda keys: (places.append(house.in_line), press(keys))[1]  # type: ignore[method-assign,func-returns-value]
+    dialog.take_call(leg, house)  # type: ignore[arg-type]
+    assert "callback-to" in leg.heard()
+    assert places[:3] == [0, 1, 0], "greeting, nobody-present, and from then on"
+    assert set(places[2:]) == {0}
+
+
+def test_where_waiting_is_not_offered_it_is_not_offered() -> None:
+    leg, _ = takes("", at_number=replace(SUPPORT, offers_wait=False), chances=[BUSY])
+    assert "offer-wait" not in leg.heard()
+    assert leg.heard()[-1] == "message-thanks"
+    leg, _house = takes(["", *[""] * 20], at_number=replace(SUPPORT, offers_message=False))
+    assert leg.heard()[-1] == "goodbye"
+    assert not any(kind == "Record" for kind, _ in leg.log)
+
+
+def test_a_closed_department_says_so_and_promises_a_callback_at_opening() -> None:
+    closed = replace(SUPPORT, is_open=False)
+    leg, house = takes(["", "", "2", "", "1"], at_number=closed)
+    assert house.promised == [OWN_NUMBER]
+    assert leg.heard()[-1] == "callback-promised-opening"
+    assert house.stood_in_line == 0
+    leg, house = takes("", at_number=closed)
+    assert leg.heard()[-2:] == ["leave-message", "message-thanks"]
+
+
+def test_whom_the_floor_kept_in_line_is_not_greeted_again() -> None:
+    _, leg, house = a_call("", chances=[BERT], dials=["ANSWER"])
+    leg.variables["STEP"] = "waiting"
+    house.at_number = replace(SUPPORT, is_open=False)
+    dialog.take_call(leg, house)  # type: ignore[arg-type]
+    assert leg.heard() == []
+    assert house.reports == [Ring.TALKED]
+
+
+def test_a_message_is_thanked_for_only_when_it_is_kept() -> None:
+    leg, house = takes("", message_seconds=None)
+    assert leg.heard()[-3:] == ["leave-message", "message-too-short", "goodbye"]
+    assert house.notes.count("message too short") == 2
+
+
+# Asking for a callback
+
+
+@pytest.mark.parametrize("waiting", [True, False])
+def test_the_own_number_is_read_back_confirmed_committed_and_only_then_promised(waiting: bool) -> None:
+    call, leg, house = a_call([*[""] * 12, "1"])
+    assert ask_for_callback(call, "callback-promised", waiting=waiting)
+    assert house.promised == [OWN_NUMBER]
+    confirm = "callback-confirm" if waiting else "callback-confirm-closed"
+    digits = [f"digit-{digit}" for digit in "01701234567"]
+    assert leg.heard() == ["callback-to", *digits, confirm, "callback-promised"]
+    promise, step = leg.log.index(("promise", OWN_NUMBER)), leg.log.index(("STEP", "promised"))
+    assert promise < step < leg.log.index(("hears", "callback-promised"))
+
+
+def test_another_number_is_keyed_in() -> None:
+    call, _, house = a_call(["2", *"0931*0931777", "#", *[""] * 9, "1"])
+    assert ask_for_callback(call)
+    assert house.promised == ["+49931777"]
+
+
+def test_a_digit_that_comes_late_confirms_nothing() -> None:
+    """He paused after 0931 77 and goes on with 1: what is read back is not yet his number."""
+    call, leg, house = a_call(
+        [*"0931771", "", "", "1", "1", "", "", "", "", "2", *"09317711", "#"], number=""
+    )
+    assert not ask_for_callback(call)
+    assert house.promised == []
+    assert leg.heard().count("callback-to") == 2
+
+
+def test_what_cannot_be_kept_is_not_promised() -> None:
+    call, leg, _house = a_call([*[""] * 12, "1"], fails=True)
+    assert not ask_for_callback(call)
+    assert leg.heard()[-1] == "callback-failed"
+    assert "STEP" not in leg.variables
+
+
+@pytest.mark.parametrize(
+    ("keys", "number", "heard"),
+    [
+        ("", "", ["callback-withheld", "callback-enter", "callback-no-number", "callback-enter"]),
+        ("#", "", ["callback-withheld", "callback-enter", "callback-no-number"]),
+        ("*", "", ["callback-withheld", "callback-enter"]),
+        ("7#", "", ["callback-withheld", "callback-no-number"]),
+        ("9" * 40 + "#", "", ["callback-no-number"]),
+        ("110#", "", ["callback-refused-emergency"]),
+        ("", "+49900123", ["callback-refused-cost", "callback-enter"]),
+        ("2*", OWN_NUMBER, ["callback-to", "callback-enter"]),
+    ],
+)
+def test_what_is_no_number_is_answered_and_nothing_is_promised(
+    keys: str, number: str, heard: list[str]
+) -> None:
+    call, leg, house = a_call(list(keys) if keys != "*" else ["", "*"], number=number)
+    assert not ask_for_callback(call)
+    assert house.promised == []
+    assert set(heard) <= set(leg.heard())
+
+
+def test_the_silent_are_asked_twice() -> None:
+    call, leg, _ = a_call("")
+    assert not ask_for_callback(call)
+    assert leg.heard().count("callback-to") == 2
+    call, leg, _ = a_call("", number="")
+    assert not ask_for_callback(call)
+    assert leg.heard().count("callback-enter") == 2
+
+
+@pytest.mark.parametrize("number", [OWN_NUMBER, ""])
+def test_when_an_agent_is_free_asking_ends_wherever_it_is(number: str) -> None:
+    for moment in range(14 if number else 2):
+        call, leg, house = a_call([*[""] * moment, WAKE_KEY], number=number)
+        assert not ask_for_callback(call)
+        assert house.promised == []
+        assert leg.log[-1] == ("key", WAKE_KEY)
+
+
+# A ticket number
+
+
+@pytest.mark.parametrize(
+    ("keys", "kept", "returns"),
+    [
+        ("4711#", ["4711"], ""),
+        ("123456789012", ["123456789012"], ""),
+        ("4*4711#", ["4711"], ""),
+        ("4711", ["4711"], ""),
+        ("", [], ""),
+        ("#", [], ""),
+        ("*", [], ""),
+        ("2", [], "2"),
+        ("3#", [], "3"),
+        ("44#4711#", ["4711"], ""),
+        ("44#55#", [], ""),
+        ("4711" + WAKE_KEY, ["4711"], ""),
+        ("4" + WAKE_KEY, ["4"], ""),
+        (WAKE_KEY, [], ""),
+        ("9" * 40, ["9" * 12], ""),
+    ],
+)
+def test_a_ticket_is_what_the_office_knows_as_one(keys: str, kept: list[str], returns: str) -> None:
+    call, leg, house = a_call(keys)
+    assert ask_for_ticket(call, TicketRule(3, 12)) == returns
+    assert house.tickets == kept
+    assert leg.variables.get("TICKET", "") == (kept[0] if kept else "")
+    assert ("ticket-thanks" in leg.heard()) == (bool(kept) and WAKE_KEY not in keys)
+
+
+def test_it_is_asked_for_once_and_where_the_line_is_long() -> None:
+    third = replace(BUSY, position=3)
+    leg, _ = takes("", chances=[third] * 9, ends_at=60)
+    assert leg.heard().count("ticket") == 1
+    leg, _ = takes("", chances=[replace(BUSY, position=2)] * 9, ends_at=60)
+    assert "ticket" not in leg.heard()
+    leg, _ = takes("", chances=[third] * 9, ends_at=60, at_number=replace(SUPPORT, ticket_from=0))
+    assert "ticket" not in leg.heard()
+
+
+# Keys
+
+
+@given(st.text(KEYPAD + WAKE_KEY, max_size=60), st.integers(1, 40))
+def test_keys_become_digits_however_they_come(keys: str, enough: int) -> None:
+    call, leg, _ = a_call(keys)
+    began = leg.clock.seconds
+    entry = call.keys_in("", enough)
+    assert set(entry.digits) <= set("0123456789")
+    assert len(entry.digits) <= enough
+    if WAKE_KEY not in keys:
+        typed = keys.split("#")[0].rsplit("*", 1)[-1]
+        assert entry.digits == typed[:enough] or "*" in keys
+        assert not entry.woken
+    if entry.woken and entry.digits:
+        assert leg.clock.seconds - began <= 60 + 2 + 1
+    assert keys.count(WAKE_KEY) or not entry.woken
+
+
+def test_who_has_begun_may_finish_within_two_seconds_but_not_for_ever() -> None:
+    call, leg, _ = a_call("12" + WAKE_KEY + "3" * 30)
+    began = leg.clock.seconds
+    entry = call.keys_in("")
+    assert entry.woken
+    assert 3 <= len(entry.digits) <= 5
+    assert leg.clock.seconds - began <= 3 + 2
+
+
+# Whatever somebody presses and whenever he hangs up
+
+chances = st.sampled_from(
+    (
+        NOBODY,
+        BUSY,
+        replace(BUSY, position=4, wait_seconds=700.0),
+        replace(BUSY, wait_seconds=None),
+        BERT,
+        replace(BERT, speaks_language=False),
+    )
+)
+departments = st.builds(
+    lambda is_open, wait, callback, ticket_from: replace(
+        SUPPORT,
+        is_open=is_open,
+        offers_wait=wait,
+        offers_callback=callback != "no",
+        offers_message=callback != "only",
+        ticket_from=ticket_from,
+    ),
+    st.booleans() | st.just(True),
+    st.booleans(),
+    st.sampled_from(("no", "yes", "only")),
+    st.sampled_from((0, 1, 3)),
+)
+keys_of_people = st.lists(
+    st.sampled_from((*KEYPAD, WAKE_KEY, "2", "2", "1", "1", "", "", "", "", "", "")), max_size=80
+)
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    keys_of_people,
+    st.lists(chances, min_size=1, max_size=8),
+    departments,
+    st.integers(1, 90),
+    st.sampled_from((OWN_NUMBER, "", "+4990012345")),
+    st.lists(
+        st.sampled_from(("NOANSWER", "BUSY", "ANSWER", "ANSWER hangup", "CANCEL hangup", "CHANUNAVAIL")),
+        max_size=4,
+    ),
+    st.booleans(),
+)
+def test_whatever_is_pressed_nobody_is_lost_in_the_dialog(
+    keys: list[str],
+    course: list[Chance],
+    department: Department,
+    ends_at: int,
+    number: str,
+    dials: list[str],
+    fails: bool,
+) -> None:
+    """No other exception than his hanging up, no promise he did not confirm, and his place is left."""
+    leg, house = takes(
+        keys,
+        at_number=department,
+        chances=course,
+        ends_at=ends_at,
+        number=number,
+        dials=list(dials),
+        fails=fails,
+    )
+    assert len(house.promised) <= 1
+    assert not leg.has_music or leg.hung_up
+    rings = [what for kind, what in leg.log if kind == "Dial"]
+    assert len(house.reports) >= len(rings), "every agent who was rung is reported"
+    said = {"callback-promised", "callback-promised-opening"} & set(leg.heard())
+    assert not said or house.promised
+    if not leg.hung_up:
+        helped = Ring.TALKED in house.reports or house.promised or "message kept" in house.notes
+        assert helped or leg.heard()[-1] == "goodbye"
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.integers(1, 60), st.integers(0, 2**32))
+def test_hanging_up_at_every_moment_of_one_call(ends_at: int, seed: int) -> None:
+    """The same person each time, who hangs up a moment later: the story before is the same."""
+
+    def course(left: int) -> tuple[Leg, House]:
+        person = random.Random(seed)
+        keys = [person.choice((*KEYPAD, "", "", "", "2", "1")) for _ in range(80)]
+        return takes(keys, chances=[BUSY, replace(BUSY, position=3), BUSY], ends_at=left)
+
+    shorter, _ = course(ends_at)
+    longer, _ = course(ends_at + 1)
+    assert longer.log[: len(shorter.log)] == shorter.log
+
+
+# Calling back: the agent's end
+
+CUSTOMER = CustomerFacts(
+    number=OWN_NUMBER,
+    spoken_digits="01701234567",
+    ticket="47",
+    language="de",
+    shown_number="+4993155510",
+    line="line",
+    confirmation=True,
+)
+
+
+@dataclass
+class Attempt:
+    """An attempt that says what the test says, and remembers what was committed and told."""
+
+    facts: CustomerFacts | None = CUSTOMER
+    may: bool = True
+    prompts = Path("/prompts")
+    log: list[str] = field(default_factory=list)
+    results: list[Result] = field(default_factory=list)
+    rings: list[Ring] = field(default_factory=list)
+
+    def customer(self) -> CustomerFacts | None:
+        return self.facts
+
+    def may_dial(self) -> bool:
+        self.log.append("may dial")
+        return self.may
+
+    def result(self, result: Result) -> None:
+        self.results.append(result)
+
+    def over(self, ring: Ring) -> None:
+        self.rings.append(ring)
+
+
+def attempts(leg: Leg, attempt: Attempt) -> Attempt:
+    leg.dialled = lambda: attempt.log.append("dialled")
+    try:
+        call_back(leg, attempt)  # type: ignore[arg-type]
+    except CallerHungUp:
+        assert leg.hung_up
+    return attempt
+
+
+@pytest.mark.parametrize(
+    ("dial", "confirmation", "result", "ring"),
+    [
+        ("ANSWER CONFIRMED ANSWERED", True, Result.TALKED, Ring.TALKED),
+        ("ANSWER CONFIRMED ANSWERED hangup", True, Result.TALKED, Ring.TALKED),
+        ("ANSWER ANSWERED", True, Result.NOT_CONFIRMED, Ring.CALLER_GONE),
+        ("ANSWER", False, Result.TALKED, Ring.TALKED),
+        ("ANSWER hangup", False, Result.TALKED, Ring.TALKED),
+        ("BUSY", True, Result.BUSY, Ring.CALLER_GONE),
+        ("NOANSWER", True, Result.NO_ANSWER, Ring.CALLER_GONE),
+        ("NOANSWER ANSWERED", True, Result.NOT_CONFIRMED, Ring.CALLER_GONE),
+        ("CANCEL hangup", True, Result.NO_ANSWER, Ring.CALLER_GONE),
+        ("CANCEL ANSWERED hangup", True, Result.NOT_CONFIRMED, Ring.CALLER_GONE),
+        ("CHANUNAVAIL", True, Result.NO_LINE, Ring.CALLER_GONE),
+        ("CONGESTION", False, Result.NO_LINE, Ring.CALLER_GONE),
+    ],
+)
+def test_how_dialling_the_customer_ended(dial: str, confirmation: bool, result: Result, ring: Ring) -> None:
+    """Also when the agent is the first to hang up: then he has his time for notes like after any call."""
+    leg = Leg([*[""] * 15, "1"], dials=[dial])
+    attempt = attempts(leg, Attempt(replace(CUSTOMER, confirmation=confirmation)))
+    assert attempt.log == ["may dial", "dialled"], "committed before it rings"
+    assert (attempt.results, attempt.rings) == ([result], [ring])
+    sentences = {Result.BUSY: "agent-customer-busy", Result.NOT_CONFIRMED: "agent-customer-machine"}
+    if result is not Result.TALKED and not leg.hung_up:
+        assert leg.heard()[-1] == sentences.get(result, "agent-customer-no-answer")
+
+
+def test_the_agent_hears_whom_it_is_about_and_presses_1() -> None:
+    leg = Leg([*[""] * 15, "1"], dials=["BUSY"])
+    attempts(leg, Attempt())
+    assert leg.heard()[:16] == [
+        *("agent-callback", "agent-number", *(f"digit-{digit}" for digit in "01701234567")),
+        *("agent-ticket", "digit-4", "digit-7"),
+    ]
+    assert ("Dial", f"PJSIP/{OWN_NUMBER}@line") in leg.log
+    assert leg.variables["CALLERID(num)"] == "+4993155510"
+
+
+@pytest.mark.parametrize("keys", ["", "*", "#"])
+def test_who_does_not_take_it_has_refused_and_nobody_is_dialled(keys: str) -> None:
+    leg = Leg(keys)
+    attempt = attempts(leg, Attempt())
+    assert (attempt.log, attempt.results, attempt.rings) == ([], [], [Ring.REFUSED])
+    assert leg.heard()[-1] == "agent-not-now"
+    assert leg.heard().count("agent-callback") == (1 if keys else 3)
+
+
+@pytest.mark.parametrize("attempt", [Attempt(facts=None), Attempt(may=False)])
+def test_a_request_that_is_settled_meanwhile_is_not_dialled(attempt: Attempt) -> None:
+    leg = Leg("1")
+    attempts(leg, attempt)
+    assert leg.heard()[-1] == "agent-gone"
+    assert (attempt.results, attempt.rings) == ([], [Ring.CALLER_GONE])
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.sampled_from((*KEYPAD, "", "", "", "1")), max_size=60),
+    st.integers(1, 80),
+    st.sampled_from(
+        ("BUSY", "ANSWER CONFIRMED", "ANSWER hangup", "ANSWER CONFIRMED hangup", "CANCEL hangup")
+    ),
+    st.booleans(),
+    st.booleans(),
+)
+def test_whatever_the_agent_does_he_is_free_again_once(
+    keys: list[str], ends_at: int, dial: str, may: bool, confirmation: bool
+) -> None:
+    leg = Leg(keys, ends_at=ends_at, dials=[dial])
+    attempt = attempts(leg, Attempt(replace(CUSTOMER, confirmation=confirmation), may=may))
+    assert len(attempt.rings) == 1
+    assert attempt.log in ([], ["may dial"], ["may dial", "dialled"])
+    assert len(attempt.results) == attempt.log.count("dialled")
+    assert (attempt.rings == [Ring.TALKED]) == (attempt.results == [Result.TALKED])
+    assert ("key", "1") in leg.log or not attempt.log, "nobody is dialled unless the agent pressed 1"
