@@ -16,6 +16,7 @@ from appliance.telephony.fastagi import CallerLeg
 WAKE_KEY = "D"  # sent to a waiting caller's channel by us; no telephone has it
 DIGITS = "0123456789"
 _LONGEST_ENTRY = 40
+_LONGEST_ENTRY_SECONDS = 45.0
 _FIRST_KEY_SECONDS = 6.0
 _NEXT_KEY_SECONDS = 4.0
 _GRACE_SECONDS = 2.0  # an agent is free while somebody is keying in: he may finish, but not for long
@@ -102,13 +103,14 @@ class Voice:
                 return key
         return ""
 
-    def keys_in(self, first: str, enough: int = _LONGEST_ENTRY) -> Entry:
+    def keys_in(self, first: str, enough: int | None = None) -> Entry:
         """Collect digits until #, a pause, or `enough` of them; `first` is the key already pressed.
 
-        * begins anew. When an agent becomes free he who has begun may finish within two seconds.
+        * begins anew. When an agent becomes free he who has begun may finish within two seconds. Of an
+        endless entry the first 40 digits are kept, which are no number of anything.
         """
         digits, woken = "", False
-        patience, until = _FIRST_KEY_SECONDS, float("inf")
+        patience, until = _FIRST_KEY_SECONDS, time.monotonic() + _LONGEST_ENTRY_SECONDS
         key = first or self._next_key(patience, until)
         while key not in ("", "#"):
             if key == WAKE_KEY:
@@ -120,7 +122,7 @@ class Voice:
             elif key in DIGITS:
                 digits = (digits + key)[:_LONGEST_ENTRY]
                 patience = min(patience, _NEXT_KEY_SECONDS)
-            if len(digits) >= enough:
+            if enough is not None and len(digits) >= enough:
                 break
             key = self._next_key(patience, until)
         return Entry(digits, woken)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import wave
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -137,11 +137,11 @@ def write_sound(file: Path, sound: hearing.Sound) -> None:
         writer.writeframes(np.asarray(sound, dtype="<i2").tobytes())
 
 
-@pytest.fixture
-def make_office(
-    tmp_path: Path, program: AsteriskProgram, quick_prompts: Path
+@contextmanager
+def offices(
+    folder: Path, program: AsteriskProgram, quick_prompts: Path
 ) -> Iterator[Callable[..., SimulatedOffice]]:
-    """Make and start an office; afterwards no channel and no doubt may be left over."""
+    """Makes and starts an office in the folder; stops it in the end."""
     with ExitStack() as stack:
 
         def make(
@@ -149,13 +149,31 @@ def make_office(
         ) -> SimulatedOffice:
             prompts = None if shipped else quick_prompts
             office = SimulatedOffice(
-                tmp_path / "office", config_text, program, channels=channels, own_prompts=prompts
+                folder / "office", config_text, program, channels=channels, own_prompts=prompts
             )
             stack.callback(office.stop)
             office.start(supervisor=supervisor)
             return office
 
         yield make
+
+
+@pytest.fixture
+def make_office(
+    tmp_path: Path, program: AsteriskProgram, quick_prompts: Path
+) -> Iterator[Callable[..., SimulatedOffice]]:
+    """Make and start an office for this test."""
+    with offices(tmp_path, program, quick_prompts) as make:
+        yield make
+
+
+@pytest.fixture(scope="module")
+def shared_office(
+    tmp_path_factory: pytest.TempPathFactory, program: AsteriskProgram, quick_prompts: Path
+) -> Iterator[SimulatedOffice]:
+    """One office for all tests of a module, which leave it as they found it."""
+    with offices(tmp_path_factory.mktemp("shared"), program, quick_prompts) as make:
+        yield make()
 
 
 @pytest.fixture

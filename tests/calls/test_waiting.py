@@ -304,6 +304,7 @@ def test_the_supervisor_takes_back_whom_the_floor_has_kept_in_his_place(office: 
     third.hears("position-2", after=third.hears("all-busy"))
     office.desk("anna").hangs_up()
     assert office.desk("anna").rings().shown_number == "+491702222222"
-    for caller in (second, third, first):
+    first.waits_until_cut_off()
+    for caller in (second, third):
         caller.hangs_up()
     assert office.outcome(office.call_of(second)) == "hung up"

@@ -212,17 +212,20 @@ class House:
     def keep_ticket(self, digits: str) -> None:
         self.tickets.append(digits)
 
-    def caller_number(self) -> str:
-        return self.leg.number
+    def number_of_caller(self) -> tuple[str, str]:
+        if self.leg.number.startswith("+49900"):
+            return "", "callback-refused-cost"
+        return self.leg.number, "" if self.leg.number else "callback-withheld"
 
-    def read_number(self, keyed: str) -> str:
-        return "+49" + keyed[1:] if keyed.startswith("0") and 5 < len(keyed) < 15 else ""
+    def number_keyed_in(self, digits: str) -> tuple[str, str]:
+        if digits == "110":
+            return "", "callback-refused-emergency"
+        if digits.startswith("0") and 5 < len(digits) < 15:
+            return "+49" + digits[1:], ""
+        return "", "callback-no-number"
 
     def spoken_number(self, number: str) -> str:
         return "0" + number.removeprefix("+49")
-
-    def refusal(self, number: str) -> str:
-        return "cost" if number.startswith("+49900") else "emergency" if number == "110" else ""
 
     def promise_callback(self, number: str) -> None:
         if self.fails:

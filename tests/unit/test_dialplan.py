@@ -7,6 +7,7 @@ import re
 from datetime import timedelta
 from pathlib import Path
 
+from appliance import house
 from appliance.hotline.announcement import ANNOUNCEMENT_KEYS
 from appliance.hotline.callback_numbers import Refusal
 from appliance.hotline.presence import Presence
@@ -18,13 +19,13 @@ from appliance.telephony.prompts.catalogue import load_catalogue
 from tests.unit.seed import seeded_store
 
 FLOOR = DIALPLAN.read_text()
-DIALOGS = [Path(module.__file__).read_text() for module in (dialog, asking, callback_call)]
+DIALOGS = [Path(module.__file__).read_text() for module in (dialog, asking, callback_call, house)]
 
 # What no dialog names: a department's own greeting and extra prompts, and what is made of values.
 BY_SETTING = {"greeting", "try-later"}
 BY_VALUE = {
     *ANNOUNCEMENT_KEYS,
-    *(f"callback-refused-{refusal}" for refusal in Refusal),
+    *(f"callback-refused-{refusal}" for refusal in Refusal if refusal is not Refusal.NO_NUMBER),
     *(f"digit-{digit}" for digit in range(10)),
     *(f"waited-{minutes}" for minutes in range(2, dialog._LONGEST_WAIT_SPOKEN + 1)),
     f"waited-over-{dialog._LONGEST_WAIT_SPOKEN}",

@@ -10,7 +10,7 @@ import pytest
 from sqlite_utils import Database
 
 from appliance.hotline.estimate import History
-from appliance.store import callbacks, ledger
+from appliance.store import callbacks, history, ledger
 from appliance.store.history import department_history
 from tests.unit.seed import seeded_store
 
@@ -97,12 +97,13 @@ def test_what_is_older_than_four_weeks_is_forgotten(db: Database) -> None:
     assert seen(db) == ([75], 0, 20)
 
 
-def test_four_hundred_conversations_are_enough(db: Database) -> None:
-    for number in range(410):
+def test_the_newest_conversations_are_enough(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(history, "MOST_CALLS", 40)
+    for number in range(50):
         call(db, f"{number:03}.0", at=number, waits=1, talks=number)
     handling, _, waited = seen(db)
-    assert handling == [number + WRAP_UP_SECONDS for number in range(10, 410)]
-    assert waited == 400
+    assert handling == [number + WRAP_UP_SECONDS for number in range(10, 50)]
+    assert waited == 40
 
 
 def test_a_call_that_goes_on_is_not_looked_at(db: Database) -> None:
