@@ -12,7 +12,8 @@ class Department:
     """What a call needs to know of the department that was dialled, true at this instant.
 
     `promise_seconds` 0: no promise is made. `ticket_from` says from the how-manieth waiting caller on a
-    ticket number is asked for, 0: never. After `language_wait_seconds` agents of another language take over.
+    ticket number is asked for, 0: never; with `announce_ticket` it is said to the agent, too. After
+    `language_wait_seconds` agents of another language take over.
     """
 
     name: str
@@ -31,4 +32,5 @@ class Department:
     language_wait_seconds: int
     ticket_from: int
     ticket_rule: TicketRule
+    announce_ticket: bool
     callback_attempts: int

@@ -37,7 +37,14 @@ _TABLES = (
     *("schedule", "opening_hours", "departments", "mail_server", "office"),
 )
 
-_DEPARTMENT_FLAGS = ("always_open", "offers_wait", "offers_callback", "offers_message", "announce_position")
+_DEPARTMENT_FLAGS = (
+    "always_open",
+    "offers_wait",
+    "offers_callback",
+    "offers_message",
+    "announce_position",
+    "announce_ticket",
+)
 
 
 def import_config(db: Database, config: Config) -> None:
@@ -120,6 +127,7 @@ def _rows(config: Config) -> dict[str, list[dict[str, Any]]]:
                 "offers_callback": int(department.offers_callback),
                 "offers_message": int(department.offers_message),
                 "announce_position": int(department.announce_position),
+                "announce_ticket": int(department.announce_ticket),
                 "extra_prompts": " ".join(department.extra_prompts),
                 "promise_minutes": department.promise_minutes,
                 "language_wait_seconds": department.language_wait_seconds,

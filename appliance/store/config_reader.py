@@ -154,6 +154,7 @@ def _departments(tables: Sequence[Table], office: Office) -> tuple[Department, .
                 offers_callback="callback" in choices,
                 offers_message="message" in choices,
                 announce_position=table.flag("announce_position", True),
+                announce_ticket=table.flag("announce_ticket", False),
                 extra_prompts=table.texts("extra_prompts", (), checks.prompt),
                 promise_minutes=table.whole("promise_minutes", 5, 0, 120),
                 language_wait_seconds=table.whole("language_wait_seconds", 60, 0, 3600),

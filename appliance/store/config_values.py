@@ -63,6 +63,7 @@ class Department:
     offers_callback: bool
     offers_message: bool
     announce_position: bool
+    announce_ticket: bool
     extra_prompts: tuple[str, ...]
     promise_minutes: int
     language_wait_seconds: int

@@ -101,6 +101,7 @@ def _department(department: Department, office: Office) -> str:
         message_seconds=str(department.message_seconds),
         choices=_texts(choice for choice, offers in zip(CHOICES, offered, strict=True) if offers),
         announce_position=_flag(department.announce_position),
+        announce_ticket=_flag(department.announce_ticket),
         extra_prompts=_texts(department.extra_prompts),
         promise_minutes=str(department.promise_minutes),
         language_wait_seconds=str(department.language_wait_seconds),

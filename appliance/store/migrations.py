@@ -67,6 +67,7 @@ CREATE TABLE departments (
   offers_callback INTEGER NOT NULL DEFAULT 1 CHECK (offers_callback IN (0, 1)),
   offers_message INTEGER NOT NULL DEFAULT 1 CHECK (offers_message IN (0, 1)),
   announce_position INTEGER NOT NULL DEFAULT 1 CHECK (announce_position IN (0, 1)),
+  announce_ticket INTEGER NOT NULL DEFAULT 0 CHECK (announce_ticket IN (0, 1)),
   extra_prompts TEXT NOT NULL DEFAULT '',
   promise_minutes INTEGER NOT NULL DEFAULT 5 CHECK (promise_minutes BETWEEN 0 AND 120),
   language_wait_seconds INTEGER NOT NULL DEFAULT 60 CHECK (language_wait_seconds BETWEEN 0 AND 3600),

@@ -99,6 +99,7 @@ def _department(db: Database, which: str, value: str) -> Department | None:
         offers_callback=bool(row["offers_callback"]),
         offers_message=bool(row["offers_message"]),
         announce_position=bool(row["announce_position"]),
+        announce_ticket=bool(row["announce_ticket"]),
         extra_prompts=tuple(row["extra_prompts"].split()),
         promise_seconds=row["promise_minutes"] * 60,
         language_wait_seconds=row["language_wait_seconds"],

@@ -226,11 +226,11 @@ def ring(call: Call, department: Department, place: Place, chance: Chance) -> Ri
 
     Returns when it was not answered or when the conversation is over.
     """
-    waited_minutes = round(call.house.waited_seconds() / 60)
-    broken = 0 < department.promise_seconds < call.house.waited_seconds()
-    if broken:
+    waited_minutes = too_long_minutes(call, department)
+    if waited_minutes:
         call.house.note("waited longer than promised", str(waited_minutes))
-    call.leg.set("CALLERID(name)", shown_to_agent(call, department, waited_minutes if broken else 0))
+    call.leg.set("CALLERID(name)", shown_to_agent(call, department, waited_minutes))
+    ticket = call.leg.get("TICKET") if department.announce_ticket else ""
     if not chance.speaks_language:
         call.hears("other-language")
     call.house.note("agent rings", chance.agent)
@@ -241,7 +241,7 @@ def ring(call: Call, department: Department, place: Place, chance: Chance) -> Ri
             "Dial",
             f"PJSIP/{chance.phone}",
             str(department.ring_seconds),
-            f"gm(connecting-{department.language})" + (spoken_to_agent(waited_minutes) if broken else ""),
+            f"gm(connecting-{department.language})" + spoken_to_agent(ticket, waited_minutes),
         )
     finally:  # also when the caller hung up: the agent is free again or in wrap-up
         result = ring_result(call.leg.get("DIALSTATUS"), call.leg.get("HANGUPCAUSE"))
@@ -258,6 +258,12 @@ def ring_result(status: str, cause: str) -> Ring:
     return _RING_RESULTS.get(status, Ring.UNREACHABLE)
 
 
+def too_long_minutes(call: Call, department: Department) -> int:
+    """How many minutes this caller has waited, if that is longer than promised; else 0."""
+    waited_seconds = call.house.waited_seconds()
+    return round(waited_seconds / 60) if 0 < department.promise_seconds < waited_seconds else 0
+
+
 def shown_to_agent(call: Call, department: Department, waited_minutes: int) -> str:
     """What the agent's phone shows: department, ticket, a wait longer than promised, the caller's name."""
     _, name = call.leg.caller_id()
@@ -266,13 +272,14 @@ def shown_to_agent(call: Call, department: Department, waited_minutes: int) -> s
     return clean_caller_name(f"{about}: {name}" if name else about)
 
 
-def spoken_to_agent(waited_minutes: int) -> str:
-    """The option of Dial that tells the agent how long this caller has waited, before they talk."""
-    if waited_minutes < 2:
-        return ""
-    known = waited_minutes <= _LONGEST_WAIT_SPOKEN
-    prompt = f"waited-{waited_minutes}" if known else f"waited-over-{_LONGEST_WAIT_SPOKEN}"
-    return f"U(agent^{prompt})"
+def spoken_to_agent(ticket: str, waited_minutes: int) -> str:
+    """The option of Dial that tells the agent what he should know of this caller, before they talk."""
+    prompts = ["agent-ticket", *(f"digit-{digit}" for digit in ticket)] if ticket else []
+    if waited_minutes > _LONGEST_WAIT_SPOKEN:
+        prompts.append(f"waited-over-{_LONGEST_WAIT_SPOKEN}")
+    elif waited_minutes >= 2:
+        prompts.append(f"waited-{waited_minutes}")
+    return f"U(agent^{'&'.join(prompts)})" if prompts else ""
 
 
 def take_message(call: Call, department: Department) -> None:

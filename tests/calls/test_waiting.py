@@ -112,7 +112,9 @@ def test_the_announcement_stops_the_moment_an_agent_is_free(office: SimulatedOff
 
 
 def test_a_ticket_keyed_in_while_an_agent_becomes_free_is_not_lost(office: SimulatedOffice) -> None:
-    office.db.execute("UPDATE departments SET ticket_from = 1, ticket_shortest = 8, ticket_longest = 8")
+    office.db.execute(
+        "UPDATE departments SET ticket_from = 1, ticket_shortest = 8, ticket_longest = 8, announce_ticket = 1"
+    )
     first = talks_to(office, "anna")
     second = office.caller("+491702222222", "Erika Muster")
     second.dials(SUPPORT)
@@ -124,6 +126,8 @@ def test_a_ticket_keyed_in_while_an_agent_becomes_free_is_not_lost(office: Simul
     ringing = office.desk("anna").rings()
     assert ringing.shown_name == "Technik 47110815: Erika Muster"
     office.desk("anna").answers()
+    desk = office.desk("anna")
+    desk.hears_digits("47110815", after=desk.hears("agent-ticket"))
     assert "ticket 47110815" in office.steps(office.call_of(second))
     second.hangs_up()
 

@@ -573,6 +573,7 @@ def configs(draw: st.DrawFn) -> Config:
                 message_seconds=draw(st.integers(10, 1800)),
                 **draw(offers),
                 announce_position=draw(st.booleans()),
+                announce_ticket=draw(st.booleans()),
                 extra_prompts=tuple(draw(st.lists(names, max_size=3, unique=True))),
                 promise_minutes=draw(st.integers(0, 120)),
                 language_wait_seconds=draw(st.integers(0, 3600)),

@@ -38,6 +38,7 @@ SUPPORT = Department(
     offers_callback=True,
     offers_message=True,
     announce_position=True,
+    announce_ticket=False,
     extra_prompts=("try-later",),
     promise_seconds=300,
     language_wait_seconds=60,

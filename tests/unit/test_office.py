@@ -26,6 +26,7 @@ SUPPORT = Department(
     offers_callback=True,
     offers_message=True,
     announce_position=True,
+    announce_ticket=False,
     extra_prompts=(),
     promise_seconds=300,
     language_wait_seconds=60,
@@ -54,6 +55,7 @@ def test_what_is_not_there_is_none(db: Database) -> None:
 def test_a_call_gets_every_setting_of_its_department(db: Database) -> None:
     db.execute(
         "UPDATE departments SET offers_wait = 0, offers_callback = 0, announce_position = 0, "
+        "announce_ticket = 1, "
         "extra_prompts = 'try-later thanks', promise_minutes = 2, language_wait_seconds = 7, "
         "ticket_from = 1, ticket_shortest = 5, ticket_longest = 8, ticket_prefixes = '4 70', "
         "callback_attempts = 9 WHERE name = 'support'"
@@ -63,6 +65,7 @@ def test_a_call_gets_every_setting_of_its_department(db: Database) -> None:
         offers_wait=False,
         offers_callback=False,
         announce_position=False,
+        announce_ticket=True,
         extra_prompts=("try-later", "thanks"),
         promise_seconds=120,
         language_wait_seconds=7,
