@@ -98,10 +98,10 @@ class Week:
         while len(self.callers) < CALLS:
             self.passes(self.random.expovariate(1 / 60))
             self.somebody_calls()
-        people.set_night_mode(self.db, "auto", self.now)
         for _ in range(400):
             if not self.db.execute("SELECT 1 FROM callbacks WHERE closed_at = ''").fetchone():
                 break
+            people.set_night_mode(self.db, "auto", self.now)
             for agent in PHONES:
                 people.set_presence(self.db, agent, Presence.AVAILABLE, "button", self.now)
             self.passes(600)
