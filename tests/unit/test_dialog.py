@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from appliance.hotline.callbacks import Result
@@ -553,7 +553,7 @@ keys_of_people = st.lists(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     keys_of_people,
     st.lists(chances, min_size=1, max_size=8),
@@ -731,6 +731,6 @@ def test_whatever_the_agent_does_he_is_free_again_once(
     attempt = attempts(leg, Attempt(replace(CUSTOMER, confirmation=confirmation), may=may))
     assert len(attempt.rings) == 1
     assert attempt.log in ([], ["may dial"], ["may dial", "dialled"])
-    assert len(attempt.results) == attempt.log.count("dialled")
+    assert attempt.log.count("dialled") <= len(attempt.results) <= attempt.log.count("may dial")
     assert (attempt.rings == [Ring.TALKED]) == (attempt.results == [Result.TALKED])
     assert ("key", "1") in leg.log or not attempt.log, "nobody is dialled unless the agent pressed 1"

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from sqlite_utils import Database
@@ -733,5 +733,10 @@ class Callbacks(RuleBasedStateMachine):
         assert faults(self.db) == set()
 
 
-Callbacks.TestCase.settings = settings(max_examples=40, stateful_step_count=60, deadline=None)
+Callbacks.TestCase.settings = settings(
+    max_examples=40,
+    stateful_step_count=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
 test_callbacks_in_any_order = Callbacks.TestCase

@@ -62,6 +62,7 @@ class Desk:
     def idle(self, *phones: str) -> None:
         for phone in phones:
             self.switchboard.phone_changed(phone, "NOT_INUSE")
+        self.switchboard.agents()  # when it answers, it knows
 
     def owes(self, call: str, seconds: int = 0, number: str = "+491701234567") -> int:
         """Somebody called at this second and has hung up, to be called back; returns the request's id."""
