@@ -17,20 +17,21 @@ _KEYPAD = DIGITS + "*#" + WAKE_KEY
 def ask_for_ticket(call: Call, rule: TicketRule) -> str:
     """Let a waiting caller key in a ticket or customer number while the line moves on.
 
-    Returns a choice he pressed instead (a single 2 or 3), else ''. When an agent becomes free what
-    has been keyed in is kept as it is: better half a number on the agent's display than none.
+    Returns a choice he pressed instead (a single 2 or 3), or the wake key when an agent has become
+    free; else ''. What has been keyed in by then is kept as it is: better half a number on the
+    agent's display than none.
     """
     for prompt in ("ticket", "ticket-unknown"):
         first = call.hears(prompt, _KEYPAD)
         entry = call.keys_in(first, rule.longest)
-        if not entry.digits or (entry.digits in ("2", "3") and not rule.accepts(entry.digits)):
-            return entry.digits
-        if entry.woken or rule.accepts(entry.digits):
+        if entry.digits and (entry.woken or rule.accepts(entry.digits)):
             call.leg.set("TICKET", entry.digits)
             call.house.keep_ticket(entry.digits)
-            if not entry.woken:
-                call.hears("ticket-thanks", WAKE_KEY)
-            return ""
+            return WAKE_KEY if entry.woken else call.hears("ticket-thanks", WAKE_KEY)
+        if entry.woken:
+            return WAKE_KEY
+        if entry.digits in ("", "2", "3"):
+            return entry.digits
     return ""
 
 

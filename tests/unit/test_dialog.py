@@ -470,9 +470,9 @@ def test_when_an_agent_is_free_asking_ends_wherever_it_is(number: str) -> None:
         ("3#", [], "3"),
         ("44#4711#", ["4711"], ""),
         ("44#55#", [], ""),
-        ("4711" + WAKE_KEY, ["4711"], ""),
-        ("4" + WAKE_KEY, ["4"], ""),
-        (WAKE_KEY, [], ""),
+        ("4711" + WAKE_KEY, ["4711"], WAKE_KEY),
+        ("4" + WAKE_KEY, ["4"], WAKE_KEY),
+        (WAKE_KEY, [], WAKE_KEY),
         ("9" * 40, ["9" * 12], ""),
     ],
 )
