@@ -44,16 +44,17 @@ class Server:
     def close(self) -> None:
         """Stop listening, end the live streams and wait until all is over. Twice does no harm."""
         self._live.stop()
+        if self._stopped.is_set():
+            return
         self._stopped.set()
-        if self._thread.is_alive():
-            self._waitress.pull_trigger()
-            self._thread.join()
+        self._waitress.pull_trigger()
+        self._thread.join()  # it may see the end before the trigger is pulled: nothing is closed till here
+        self._waitress.task_dispatcher.shutdown()
+        self._waitress.asyncore.close_all(self._sockets, ignore_all=True)
 
     def _run(self) -> None:
         while not self._stopped.is_set():
             self._waitress.asyncore.loop(timeout=1, use_poll=True, map=self._sockets, count=1)
-        self._waitress.task_dispatcher.shutdown()
-        self._waitress.asyncore.close_all(self._sockets, ignore_all=True)
 
 
 def serve(app: Flask, host: str = "127.0.0.1", port: int = 0) -> Server:

@@ -267,7 +267,6 @@ class Narrator:
         office.wait_for(
             "every call has its outcome",
             lambda: len(office.db.execute("SELECT 1 FROM calls WHERE outcome <> ''").fetchall()) >= 3,
-            15,
         )
         status, report = office.command("ledger", "check")
         if status:

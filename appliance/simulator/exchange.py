@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import product
 from pathlib import Path
 from typing import TypeVar
 
@@ -18,7 +19,7 @@ from appliance.simulator import hearing
 from appliance.telephony.asterisk import AsteriskInstance, render, write_configuration
 from appliance.telephony.manager import Event, ManagerLink
 from appliance.telephony.modules import SIP_MODULES
-from appliance.telephony.prompts.catalogue import load_catalogue
+from appliance.telephony.prompts.catalogue import LANGUAGES, load_catalogue
 from appliance.telephony.prompts.install import sound_file
 from appliance.telephony.prompts.sounds import samples
 from appliance.telephony.sandbox import AsteriskProgram
@@ -26,7 +27,9 @@ from appliance.telephony.sandbox import AsteriskProgram
 LINE_ADDRESS = "127.0.0.2"
 PHONES_ADDRESS = "127.0.0.3"
 _DIGITS_END_SECONDS = 0.8  # when no other digit has begun by then, that was the last one
+PATIENCE_SECONDS = 30.0  # what is waited for happens far sooner, but not on every machine
 _KEY_SECONDS = 0.2  # from one key to the next
+_PERHAPS_ALIKE = 0.6  # for people to read: not enough to say it was heard
 _LISTEN_SECONDS = 0.15  # a recording grows in steps; there is no use in looking more often
 _TEMPLATES = Path(__file__).parent / "config"
 _MODULES = (*SIP_MODULES, "res_statsd", "res_pjsip_outbound_registration", "app_mixmonitor", "app_userevent")
@@ -164,7 +167,9 @@ class Exchange:
         """The desk phone `name` inside the office."""
         return DeskPhone(self, name)
 
-    def wait_for(self, what: str, look: Callable[[], T | None], timeout_seconds: float) -> T:
+    def wait_for(
+        self, what: str, look: Callable[[], T | None], timeout_seconds: float = PATIENCE_SECONDS
+    ) -> T:
         """Wait until `look` gives something, asked again at every event of the exchange."""
         deadline = time.monotonic() + timeout_seconds
         with self._changed:
@@ -201,7 +206,7 @@ class Exchange:
                 "Async": "true",
             },
         )
-        return self.wait_for(f"{leg} dials", lambda: placed if placed.channel or placed.ended_at else None, 5)
+        return self.wait_for(f"{leg} dials", lambda: placed if placed.channel or placed.ended_at else None)
 
     def _note(self, event: Event) -> None:
         """Keep the legs true to what the exchange's own channels do."""
@@ -267,7 +272,9 @@ class _Person:
         """Speak: play a sound file into the call and return when it is over."""
         leg, before = self._leg(), self._leg().times_spoken
         self.begins_to_say(sound)
-        self._exchange.wait_for(f"{leg.name} has spoken", lambda: leg.times_spoken > before, 60)
+        self._exchange.wait_for(
+            f"{leg.name} has spoken", lambda: leg.times_spoken > before, timeout_seconds=60
+        )
 
     def begins_to_say(self, sound: Path) -> None:
         """Begin to speak and go on with something else."""
@@ -280,7 +287,7 @@ class _Person:
         leg = self._leg()
         if leg.ended_at is None:
             self._exchange.order("Hangup", Channel=leg.channel)
-            self._exchange.wait_for(f"{leg.name} is hung up", lambda: leg.ended_at, 5)
+            self._exchange.wait_for(f"{leg.name} is hung up", lambda: leg.ended_at)
 
     def heard(self) -> hearing.Sound:
         """What has reached this person's ear so far."""
@@ -295,7 +302,7 @@ class _Person:
         *,
         language: str = "de",
         after: HeardPrompt | None = None,
-        timeout_seconds: float = 15,
+        timeout_seconds: float = PATIENCE_SECONDS,
     ) -> HeardPrompt:
         """Wait until this prompt has been heard to its end (after another one, if given)."""
         return self._listen(f"{prompt} ({language})", self._family(prompt, language), after, timeout_seconds)
@@ -306,7 +313,7 @@ class _Person:
         *,
         language: str = "de",
         after: HeardPrompt | None = None,
-        timeout_seconds: float = 20,
+        timeout_seconds: float = PATIENCE_SECONDS,
     ) -> HeardPrompt:
         """Wait until exactly these digits have been said one by one, right after the prompt (or at once)."""
         leg, start = self._leg(), after.end_seconds if after else 0.0
@@ -327,7 +334,7 @@ class _Person:
         except NotHappened as error:
             raise NotHappened(f"{error}; heard: {read.digits or 'no digits'}") from None
 
-    def hears_sound(self, file: Path, *, timeout_seconds: float = 15) -> HeardPrompt:
+    def hears_sound(self, file: Path, *, timeout_seconds: float = PATIENCE_SECONDS) -> HeardPrompt:
         """Wait until this sound file has been heard to its end: what the other side said."""
         sounds = {file.name: _decoded(file)}
         return self._listen(file.name, sounds, None, timeout_seconds)
@@ -345,7 +352,7 @@ class _Person:
         alike = [key for key in load_catalogue() if key.partition("-")[0] == word]
         return {key: self._sound(key, language) for key in dict.fromkeys([prompt, *alike])}
 
-    def hears_music(self, *, timeout_seconds: float = 30) -> None:
+    def hears_music(self, *, timeout_seconds: float = PATIENCE_SECONDS) -> None:
         """Wait until the last second heard is a part of the music on hold (decoded here: keep it short)."""
         pieces = [_decoded(piece) for piece in sorted(self._exchange.music.iterdir())]
 
@@ -377,7 +384,21 @@ class _Person:
                 return None
             return HeardPrompt(found.start_seconds, found.end_seconds, found.likeness, leg.heard_since)
 
-        return self._wait_listening(f"{leg.name} hears {what}", listen, timeout_seconds)
+        try:
+            return self._wait_listening(f"{leg.name} hears {what}", listen, timeout_seconds)
+        except NotHappened as error:
+            raise NotHappened(f"{error}; heard: {self._all_heard()}") from None
+
+    def _all_heard(self) -> str:
+        """Everything that was recognised, in order, also what is too little alike to count."""
+        heard, found = self.heard(), list[tuple[float, float, str]]()
+        for prompt, language in product(load_catalogue(), LANGUAGES):
+            sound = self._sound(prompt, language)
+            place = hearing.find(sound, heard, at_least=_PERHAPS_ALIKE)
+            if place:
+                found.append((place.start_seconds, place.likeness, f"{prompt} ({language})"))
+        told = [f"{name} at {at:.1f} s {alike:.2f}" for at, alike, name in sorted(found)]
+        return ", ".join(told) or "nothing"
 
     def _wait_listening(self, what: str, listen: Callable[[], T | None], timeout_seconds: float) -> T:
         deadline = time.monotonic() + timeout_seconds
@@ -387,7 +408,7 @@ class _Person:
             time.sleep(_LISTEN_SECONDS)
         return found
 
-    def waits_until_cut_off(self, timeout_seconds: float = 10) -> None:
+    def waits_until_cut_off(self, timeout_seconds: float = PATIENCE_SECONDS) -> None:
         """Wait for the other side to end the call."""
         leg = self._leg()
         self._exchange.wait_for(f"the box hangs up on {leg.name}", lambda: leg.ended_at, timeout_seconds)
@@ -428,7 +449,7 @@ class Caller(_Person):
             f"caller-{Caller._counter}", "box", digits, caller=self.number, name=self.name
         )
 
-    def is_answered(self, timeout_seconds: float = 5) -> None:
+    def is_answered(self, timeout_seconds: float = PATIENCE_SECONDS) -> None:
         """Wait until the box answers."""
         leg = self._leg()
         self._exchange.wait_for(f"{leg.name} is answered", lambda: leg.answered_at, timeout_seconds)
@@ -454,11 +475,11 @@ class DeskPhone(_Person):
         leg = next(reversed(self._legs()), None)
         return leg if leg and leg.answered_at is None and leg.ended_at is None else None
 
-    def rings(self, timeout_seconds: float = 10) -> Leg:
+    def rings(self, timeout_seconds: float = PATIENCE_SECONDS) -> Leg:
         """Wait until the phone rings; returns the leg (what the display shows, since when)."""
         return self._exchange.wait_for(f"{self.name} rings", self._ringing, timeout_seconds)
 
-    def stops_ringing(self, timeout_seconds: float = 30) -> None:
+    def stops_ringing(self, timeout_seconds: float = PATIENCE_SECONDS) -> None:
         """Wait until it rings no more."""
         self._exchange.wait_for(
             f"{self.name} stops ringing", lambda: self._ringing() is None, timeout_seconds
@@ -481,8 +502,8 @@ class DeskPhone(_Person):
         leg.heard = f"{self.name}-{self.times_rung}"
         self._exchange.order("Setvar", Channel=leg.channel, Variable="LEG", Value=leg.heard)
         self._exchange.order("Redirect", Channel=leg.channel, Context="desk", Exten="answers", Priority="1")
-        self._exchange.wait_for(f"{self.name} picks up", lambda: leg.answered_at, 5)
-        self._exchange.wait_for(f"sound flows to {self.name}", lambda: len(self.heard()) or leg.ended_at, 5)
+        self._exchange.wait_for(f"{self.name} picks up", lambda: leg.answered_at)
+        self._exchange.wait_for(f"sound flows to {self.name}", lambda: len(self.heard()) or leg.ended_at)
 
     def rejects(self) -> None:
         """Press the phone's reject button: it says that it is busy."""

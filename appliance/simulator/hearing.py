@@ -19,6 +19,7 @@ _ALIKE = 0.78  # what was played is found again with over 0.98, on a starved mac
 _PIECE = RATE // 4
 _HOP = 2**14 - _PIECE
 _TOLERANCE = RATE * 6 // 100
+_GAP = RATE // 100  # half a packet
 
 # At one place words are told apart by shorter pieces: more of them are whole when there are gaps.
 _FINE_PIECE = RATE // 10
@@ -115,11 +116,42 @@ def places(
 def find_among(
     wanted: str, candidates: Mapping[str, Sound], heard: Sound, *, after_seconds: float = 0.0
 ) -> Heard | None:
-    """Find one of several sounds much alike, where it is the one that fits best; else as `find`."""
-    for place in places(candidates[wanted], heard, after_seconds=after_seconds):
-        if which(candidates, heard, at_seconds=place.start_seconds) == wanted:
-            return place
+    """Find one of several sounds much alike, where it is the one that fits best; else as `find`.
+
+    Gaps in a recording are passed over.
+    """
+    arrived = _arrived(heard)
+    for place in places(candidates[wanted], arrived.sound, after_seconds=arrived.since(after_seconds)):
+        if which(candidates, arrived.sound, at_seconds=place.start_seconds) == wanted:
+            return arrived.in_recording(place)
     return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Arrived:
+    """What arrived of a recording, and for each of its samples where it lies in the recording."""
+
+    sound: Sound
+    lies_at: NDArray[np.intp]
+
+    def since(self, seconds: float) -> float:
+        """Seconds of the recording, counted in what arrived."""
+        return float(np.searchsorted(self.lies_at, round(seconds * RATE))) / RATE
+
+    def in_recording(self, found: Heard) -> Heard:
+        """The same place, in seconds of the recording."""
+        first, last = round(found.start_seconds * RATE), round(found.end_seconds * RATE) - 1
+        start, end = int(self.lies_at[first]), int(self.lies_at[last]) + 1
+        return Heard(start / RATE, end / RATE, found.likeness)
+
+
+def _arrived(heard: Sound) -> _Arrived:
+    """Leave out what is no sound: late packets make gaps of true zeros, which A-law speech never has."""
+    edges = np.flatnonzero(np.diff(np.concatenate(([False], heard == 0.0, [False])).astype(np.int8)))
+    keep = np.ones(len(heard), dtype=bool)
+    for start, end in zip(edges[::2], edges[1::2], strict=True):
+        keep[start:end] = end - start < _GAP
+    return _Arrived(heard[keep], np.flatnonzero(keep))
 
 
 def which(candidates: Mapping[str, Sound], heard: Sound, *, at_seconds: float) -> str:

@@ -23,7 +23,15 @@ from aiosmtpd.controller import Controller
 from appliance.hotline.presence import Presence
 from appliance.prepare import prepare_box
 from appliance.settings import Settings, SipLine
-from appliance.simulator.exchange import LINE_ADDRESS, Caller, DeskPhone, Exchange, ExchangePorts, NotHappened
+from appliance.simulator.exchange import (
+    LINE_ADDRESS,
+    PATIENCE_SECONDS,
+    Caller,
+    DeskPhone,
+    Exchange,
+    ExchangePorts,
+    NotHappened,
+)
 from appliance.store import ledger, people, times
 from appliance.store.config import import_config, read_config
 from appliance.store.database import open_store
@@ -145,7 +153,7 @@ class SimulatedOffice:
         if supervisor:
             self.start_supervisor()
         self.exchange.start()
-        self.wait_for("the phones are registered", self._phones_registered, 15)
+        self.wait_for("the phones are registered", self._phones_registered)
 
     def stop(self) -> None:
         """Stop everything."""
@@ -168,7 +176,7 @@ class SimulatedOffice:
                 preexec_fn=end_with_parent,
                 process_group=0,  # Ctrl-C is for the program that started it
             )
-        self.wait_for("the supervisor takes calls", self._takes_calls, 15)
+        self.wait_for("the supervisor takes calls", self._takes_calls)
 
     @property
     def supervisor_runs(self) -> bool:
@@ -196,7 +204,9 @@ class SimulatedOffice:
         """Asterisk dies in the middle of whatever it does, and is started again; the phones come back."""
         self.asterisk.kill()
         self.asterisk.start()
-        self.wait_for("the phones are registered", self._phones_registered, _REGISTERED_AGAIN_SECONDS)
+        self.wait_for(
+            "the phones are registered", self._phones_registered, timeout_seconds=_REGISTERED_AGAIN_SECONDS
+        )
 
     # --- people
 
@@ -229,20 +239,24 @@ class SimulatedOffice:
         row = self.db.execute("SELECT pattern FROM lamps WHERE name = ?", [name]).fetchone()
         return str(row[0]) if row else ""
 
-    def lamp_is(self, name: str, pattern: str, timeout_seconds: float = 10) -> None:
+    def lamp_is(self, name: str, pattern: str, timeout_seconds: float = PATIENCE_SECONDS) -> None:
         """Wait until a lamp shows this pattern."""
         self.wait_for(
             f"lamp {name} is {pattern!r} (it is {{}})",
             lambda: self.lamp(name) == pattern,
-            timeout_seconds,
             lambda: repr(self.lamp(name)),
+            timeout_seconds=timeout_seconds,
         )
 
     # --- what is on record
 
-    def mail_arrives(self, count: int = 1, timeout_seconds: float = 20) -> EmailMessage:
+    def mail_arrives(self, count: int = 1, timeout_seconds: float = PATIENCE_SECONDS) -> EmailMessage:
         """Wait for the count-th mail and return it."""
-        self.wait_for(f"mail {count} arrives", lambda: len(self.mail_server.mails) >= count, timeout_seconds)
+        self.wait_for(
+            f"mail {count} arrives",
+            lambda: len(self.mail_server.mails) >= count,
+            timeout_seconds=timeout_seconds,
+        )
         return self.mail_server.mails[count - 1]
 
     def call_of(self, caller: Caller) -> str:
@@ -253,11 +267,10 @@ class SimulatedOffice:
                 lambda: self.db.execute(
                     "SELECT call FROM calls WHERE caller = ? ORDER BY call DESC LIMIT 1", [caller.number]
                 ).fetchone(),
-                10,
             )[0]
         )
 
-    def outcome(self, call: str, timeout_seconds: float = 15) -> str:
+    def outcome(self, call: str, timeout_seconds: float = PATIENCE_SECONDS) -> str:
         """Wait for a call's outcome."""
         return str(
             self.wait_for(
@@ -265,7 +278,7 @@ class SimulatedOffice:
                 lambda: self.db.execute(
                     "SELECT outcome FROM calls WHERE call = ? AND outcome <> ''", [call]
                 ).fetchone(),
-                timeout_seconds,
+                timeout_seconds=timeout_seconds,
             )[0]
         )
 
@@ -273,13 +286,13 @@ class SimulatedOffice:
         """The steps of a call so far, as 'step detail'."""
         return [f"{row['step']} {row['detail']}".strip() for row in ledger.story(self.db, call)]
 
-    def reaches(self, call: str, step: str, timeout_seconds: float = 15) -> None:
+    def reaches(self, call: str, step: str, timeout_seconds: float = PATIENCE_SECONDS) -> None:
         """Wait until a call's story has this step."""
         self.wait_for(
             f"call {call} reaches {step!r}, so far {{}}",
             lambda: any(s.startswith(step) for s in self.steps(call)),
-            timeout_seconds,
             lambda: self.steps(call),
+            timeout_seconds=timeout_seconds,
         )
 
     def command(self, *words: str) -> tuple[int, Any]:
@@ -302,8 +315,8 @@ class SimulatedOffice:
         self,
         what: str,
         look: Callable[[], T],
-        timeout_seconds: float,
         *shown: Callable[[], object],
+        timeout_seconds: float = PATIENCE_SECONDS,
     ) -> T:
         """Wait until `look` gives something; NotHappened tells `what`, filled with `shown`, otherwise."""
         deadline = time.monotonic() + timeout_seconds

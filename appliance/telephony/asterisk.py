@@ -66,6 +66,7 @@ def write_configuration(etc: Path, files: Mapping[str, str]) -> list[str]:
 
 
 _CONSOLE_SECONDS = 15
+_PRIORITY = -10  # nice value
 
 
 def end_with_parent() -> None:
@@ -152,6 +153,8 @@ class AsteriskInstance:
                 preexec_fn=end_with_parent,
                 process_group=0,  # Ctrl-C is for the program that started it
             )
+        with contextlib.suppress(PermissionError):  # sound goes first, where we may say so
+            os.setpriority(os.PRIO_PROCESS, self._process.pid, _PRIORITY)
         deadline = time.monotonic() + timeout_seconds
         while "fully booted" not in self.ask("core waitfullybooted"):
             if self._process.poll() is not None or time.monotonic() > deadline:

@@ -193,11 +193,10 @@ def chooses_message(caller: Caller, language: str = "de") -> HeardPrompt:
 
 def nothing_is_left(office: SimulatedOffice) -> None:
     """Every call is over, has one outcome, and the supervisor saw no error."""
-    office.wait_for("no channel is left over ({})", lambda: not office.channels(), 15, office.channels)
+    office.wait_for("no channel is left over ({})", lambda: not office.channels(), office.channels)
     office.wait_for(
         "every call has an outcome",
         lambda: not office.db.execute("SELECT 1 FROM calls WHERE outcome = ''").fetchone(),
-        15,
     )
     status, report = office.command("ledger", "check")
     assert status == 0, report

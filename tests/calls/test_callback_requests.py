@@ -186,7 +186,7 @@ def test_killed_between_promise_and_sentence_the_floor_says_it(office: Simulated
     caller = asks(office)
     caller.hears("callback-to")
     caller.presses("1")
-    office.wait_for("it is on disk", lambda: promised(office), 10)
+    office.wait_for("it is on disk", lambda: promised(office))
     office.reaches(office.call_of(caller), "callback promised")
     office.kill_supervisor()
     caller.waits_until_cut_off(25)

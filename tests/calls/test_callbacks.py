@@ -38,7 +38,6 @@ def becomes(office: SimulatedOffice, callback: int, wanted: tuple[str, int, str]
     office.wait_for(
         f"callback is {wanted} (it is {{}})",
         lambda: state(office, callback) == wanted,
-        15,
         lambda: state(office, callback),
     )
 
@@ -157,7 +156,6 @@ def test_who_calls_in_meanwhile_is_served_in_his_place_and_not_called_back(offic
         lambda: (
             office.db.execute("SELECT outcome FROM calls WHERE call = '1.0'").fetchone() == ("called again",)
         ),
-        10,
     )
     office.desk("anna").answers()
     for caller in (other, first):

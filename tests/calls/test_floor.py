@@ -150,7 +150,7 @@ def before_the_tone(_office: SimulatedOffice, caller: Caller) -> None:
 def while_speaking(office: SimulatedOffice, caller: Caller) -> None:
     chooses_message(caller)
     recording = office.settings.recordings / f"{office.call_of(caller)}.wav"
-    office.wait_for("the recording begins", recording.exists, 10)
+    office.wait_for("the recording begins", recording.exists)
     caller.begins_to_say(VOICE_OF_CALLER)
 
 

@@ -73,7 +73,6 @@ def test_a_caller_without_a_number(office: SimulatedOffice) -> None:
     office.wait_for(
         "the anonymous call is in the ledger",
         lambda: office.db.execute("SELECT 1 FROM calls WHERE caller = '' AND outcome = 'talked'").fetchone(),
-        10,
     )
 
 

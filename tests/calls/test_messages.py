@@ -46,7 +46,6 @@ def test_a_mail_server_away_for_a_while_gets_it_later_and_once(office: Simulated
     office.wait_for(
         "an attempt has failed",
         lambda: office.db.execute("SELECT 1 FROM outbox WHERE attempts > 0").fetchone(),
-        15,
     )
     status, report = office.command("status")
     assert status == 1
@@ -75,7 +74,6 @@ def test_closed_is_said_and_a_message_taken(make_office: Callable[..., Simulated
             office.db.execute("SELECT state FROM opening WHERE department = 'office'").fetchone()
             == ("closed",)
         ),
-        5,
     )
     caller = office.caller()
     caller.dials("0931 555-20")
@@ -140,7 +138,6 @@ def test_twenty_calls_at_once_none_lost(office: SimulatedOffice) -> None:
         desk = office.exchange.wait_for(
             "some desk rings",
             lambda: next((d for d in desks if (leg := d.current) and leg.answered_at is None), None),
-            15,
         )
         desk.answers()
         served += 1

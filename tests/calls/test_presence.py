@@ -110,11 +110,10 @@ def test_presence_is_mirrored_for_lamps_on_desk_phones(office: SimulatedOffice) 
     office.wait_for(
         "Asterisk shows Anna available ({})",
         lambda: "anna" in states() and "NOT_INUSE" in states(),
-        5,
         states,
     )
     office.sets("anna", "away")
-    office.wait_for("Asterisk shows Anna away ({})", lambda: "BUSY" in states(), 5, states)
+    office.wait_for("Asterisk shows Anna away ({})", lambda: "BUSY" in states(), states)
 
 
 def test_presence_survives_a_restart_of_the_supervisor(office: SimulatedOffice) -> None:
@@ -137,7 +136,6 @@ def test_presence_survives_a_restart_of_asterisk(office: SimulatedOffice) -> Non
     office.wait_for(
         "Asterisk shows Anna available again",
         lambda: "anna" in (states := office.asterisk.ask("devstate list")) and "NOT_INUSE" in states,
-        5,
     )
 
 

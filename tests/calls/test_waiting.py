@@ -266,7 +266,7 @@ def test_hung_up_while_waiting_is_missed_until_he_reaches_us(office: SimulatedOf
     customer.presses("1")
     office.reaches(call, "talks anna")
     customer.hangs_up()
-    office.wait_for("nobody is missed any more", lambda: office.command("missed") == (0, []), 10)
+    office.wait_for("nobody is missed any more", lambda: office.command("missed") == (0, []))
 
 
 def test_killed_with_five_waiting_the_floor_serves_them_all_the_oldest_first(

@@ -52,6 +52,26 @@ def silence(seconds: float) -> hearing.Sound:
     return np.full(int(seconds * hearing.RATE), 8.0)
 
 
+def gaps(sound: hearing.Sound, seconds: float) -> hearing.Sound:
+    """As it is recorded when packets come late: nothing at all for a while, four times a second."""
+    pieces = np.split(sound, range(hearing.RATE // 4, len(sound), hearing.RATE // 4))
+    gap = np.zeros(int(seconds * hearing.RATE))
+    return np.concatenate([part for piece in pieces for part in (piece, gap)])
+
+
+def test_gaps_of_a_recording_do_not_matter() -> None:
+    sound, before = prompt("position-1"), np.concatenate([silence(0.5), prompt("all-busy")])
+    heard = gaps(np.concatenate([before, sound, silence(0.5)]), 0.3)
+    voices = {key: prompt(key) for key in PROMPTS if first_word(key) == "position"}
+    found = hearing.find_among("position-1", voices, heard, after_seconds=1.0)
+    assert found is not None
+    assert found.likeness > 0.95
+    begin, end = (1.0 + 0.3 / 0.25) * (len(before) / hearing.RATE), len(heard) / hearing.RATE
+    assert found.start_seconds == pytest.approx(begin, abs=0.35)
+    assert found.start_seconds + len(sound) / hearing.RATE * 1.8 < found.end_seconds < end
+    assert hearing.find_among("position-1", voices, heard, after_seconds=found.end_seconds - 0.1) is None
+
+
 def test_a_prompt_is_found_where_it_is() -> None:
     heard = np.concatenate([silence(1.25), prompt("closed"), silence(1), prompt("goodbye")])
     found = hearing.find(prompt("closed"), heard)
