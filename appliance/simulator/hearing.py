@@ -146,11 +146,14 @@ class _Arrived:
 
 
 def _arrived(heard: Sound) -> _Arrived:
-    """Leave out what is no sound: late packets make gaps of true zeros, which A-law speech never has."""
+    """Leave out what is no sound: late packets make gaps of true zeros, which A-law speech never has.
+
+    Zeros at the end are kept: a prompt whose last packet was short has room to be found there.
+    """
     edges = np.flatnonzero(np.diff(np.concatenate(([False], heard == 0.0, [False])).astype(np.int8)))
     keep = np.ones(len(heard), dtype=bool)
     for start, end in zip(edges[::2], edges[1::2], strict=True):
-        keep[start:end] = end - start < _GAP
+        keep[start:end] = end - start < _GAP or end == len(heard)
     return _Arrived(heard[keep], np.flatnonzero(keep))
 
 
