@@ -97,7 +97,7 @@ def test_the_example_is_the_demo_office() -> None:
 def test_the_example_shows_the_values_that_hold_without_it() -> None:
     support, accounting = read_config(EXAMPLE.read_bytes()).departments
     own = {key: getattr(support, key) for key in ("name", "title", "mailbox", "numbers")}
-    assert replace(accounting, **own, always_open=True, spans=()) == support
+    assert replace(accounting, **own, always_open=True, spans=(), special_days=()) == support
 
 
 def test_what_is_left_out_gets_a_sensible_value() -> None:
@@ -673,7 +673,7 @@ def test_what_is_written_is_read_back_the_same(config: Config) -> None:
 def test_the_written_file_is_for_people() -> None:
     text = write_config(read_config(EXAMPLE.read_text()))
     assert 'numbers = ["0931 55510"]' in text
-    assert 'hours = { mon-thu = "08:00-12:00, 13:00-17:00", fri = "08:00-14:00" }' in text
+    assert 'hours = { mon-thu = "08:00-12:00, 13:00-17:00", fri = "08:00-14:00", "2026-12-24..' in text
     for section in ("[office]", "[mail]", "[[department]]", "[[phone]]", "[[agent]]"):
         before, _, _ = text.partition(section)
         assert before.splitlines()[-1].startswith("# ")
