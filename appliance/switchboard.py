@@ -29,6 +29,7 @@ from appliance.hotline.ringing import Chance, Ring
 from appliance.store import callbacks, people, times
 from appliance.store.database import data_version, open_store
 from appliance.store.history import department_history
+from appliance.store.office import is_open
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -305,6 +306,7 @@ class Switchboard:
             agents=len(able),
             position=ahead + 1,
             wait_seconds=expected_wait_seconds(ahead, len(able), self._history(caller.department)),
+            is_open=is_open(self._db, caller.department),
         )
 
     def _history(self, department: str) -> History:

@@ -1,14 +1,16 @@
-"""Opening hours: weekly spans on the office's wall clock, and when they change next.
+"""Opening hours: weekly spans, special days and public holidays on the office's wall clock.
 
 A department is open exactly when the clock on the office's wall shows a time inside one of its
-spans. When that clock jumps forward the skipped times never happen; when it is put back the
+spans. A span belongs to the date it begins on: special days and public holidays replace the spans
+that begin on their dates, and a night that began on the evening before goes on to its end.
+When that clock jumps forward the skipped times never happen; when it is put back the
 repeated hour happens twice.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Literal
@@ -16,13 +18,14 @@ from zoneinfo import ZoneInfo
 
 State = Literal["open", "closed"]
 NightMode = Literal["auto", "day", "night"]
-Why = Literal["always open", "hours", "night mode", "day mode"]
+Why = Literal["always open", "hours", "special day", "public holiday", "night mode", "day mode"]
 
 DAY_MINUTES = 24 * 60
 WEEK_MINUTES = 7 * DAY_MINUTES
 
 # Most changes are near. A weekly rule changes every week, but a clock change may swallow a short span.
-_HORIZONS = (timedelta(days=3), timedelta(days=22))
+# Two public holidays a week apart may swallow a weekly span as well.
+_HORIZONS = (timedelta(days=3), timedelta(days=36))
 _MINUTE = timedelta(minutes=1)
 _DAY = timedelta(days=1)
 _CLOCK = re.compile(r"([0-9]{1,2}):([0-9]{2})")
@@ -54,17 +57,53 @@ class Span:
         """How long the span lasts on the wall clock, at most a day."""
         return self.closes - self.opens + (DAY_MINUTES if self.closes <= self.opens else 0)
 
-    def covers(self, week_minute: int) -> bool:
-        """Whether the span contains this minute of the week (0 is Monday 00:00)."""
-        return (week_minute - self.start) % WEEK_MINUTES < self.length_minutes
+
+@dataclass(frozen=True, slots=True, order=True)
+class SpecialDays:
+    """Dates, `last` included, on which other times hold: pairs of minutes as in `Span`, none when closed.
+
+    Raises ValueError when the last date is before the first, or for times out of range.
+    """
+
+    first: date
+    last: date
+    times: tuple[tuple[int, int], ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.last < self.first:
+            raise ValueError(f"ends before it begins: {self!r}")
+        self.spans_on(self.first)
+
+    def spans_on(self, day: date) -> tuple[Span, ...]:
+        """The spans that begin on one of the dates."""
+        return tuple(Span(day.weekday(), opens, closes) for opens, closes in self.times)
 
 
 @dataclass(frozen=True, slots=True)
 class Hours:
-    """The weekly spans of a department on the wall clock of `zone`."""
+    """When a department is open on the wall clock of `zone`.
+
+    On a date of `special_days` (no two of which share one) only their times hold; on public `holidays`
+    it is closed; on all others the weekly `spans` hold.
+    """
 
     spans: tuple[Span, ...]
     zone: ZoneInfo
+    special_days: tuple[SpecialDays, ...] = ()
+    holidays: Container[date] = frozenset()
+
+    def special(self, day: date) -> SpecialDays | None:
+        """The special days this date belongs to."""
+        return next((each for each in self.special_days if each.first <= day <= each.last), None)
+
+    def spans_on(self, day: date) -> tuple[Span, ...]:
+        """The spans that begin on this date."""
+        special = self.special(day)
+        if special is not None:
+            return special.spans_on(day)
+        if day in self.holidays:
+            return ()
+        return tuple(span for span in self.spans if span.weekday == day.weekday())
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,16 +122,31 @@ def opening(hours: Hours | None, night_mode: NightMode, instant: datetime) -> Op
         return Opening("closed", "night mode")
     if night_mode == "day":
         return Opening("open", "day mode")
-    return Opening("open" if is_open(hours, instant) else "closed", "hours")
+    began = _open_since(hours, instant)
+    day = began or instant.astimezone(hours.zone).date()
+    why: Why = "hours"
+    if hours.special(day) is not None:
+        why = "special day"
+    elif day in hours.holidays:
+        why = "public holiday"
+    return Opening("open" if began else "closed", why)
 
 
 def is_open(hours: Hours, instant: datetime) -> bool:
     """Whether the wall clock shows a time inside a span. Raises ValueError for a naive datetime."""
+    return _open_since(hours, instant) is not None
+
+
+def _open_since(hours: Hours, instant: datetime) -> date | None:
+    """The date on which the span began that the wall clock is in; None when it is in none."""
     if instant.tzinfo is None:
         raise ValueError(f"an instant needs a time zone: {instant!r}")
     wall = instant.astimezone(hours.zone)
-    minute = wall.weekday() * DAY_MINUTES + wall.hour * 60 + wall.minute
-    return any(span.covers(minute) for span in hours.spans)
+    minute = wall.hour * 60 + wall.minute
+    for day, since in ((wall.date(), minute), (wall.date() - _DAY, minute + DAY_MINUTES)):
+        if any(0 <= since - span.opens < span.length_minutes for span in hours.spans_on(day)):
+            return day
+    return None
 
 
 def changes(hours: Hours, start: datetime, end: datetime) -> list[tuple[datetime, State]]:
@@ -104,8 +158,10 @@ def changes(hours: Hours, start: datetime, end: datetime) -> list[tuple[datetime
 
 def next_change(hours: Hours, instant: datetime) -> tuple[datetime, State] | None:
     """The first change after `instant`, or None when the state never changes."""
-    for horizon in _HORIZONS:
-        for change in _changes_after(hours, instant, instant + horizon):
+    until = [instant + horizon for horizon in _HORIZONS]
+    until += [_begin(each.last, hours.zone) + _HORIZONS[-1] for each in hours.special_days]
+    for end in sorted(until):
+        for change in _changes_after(hours, instant, end):
             return change
     return None
 
@@ -160,7 +216,8 @@ def _candidates(hours: Hours, day: date) -> set[datetime]:
     """Every instant on this date at which the state could change."""
     midnight = datetime(day.year, day.month, day.day)
     # "until 24:00" ends at the next date's 00:00, so midnight itself is always a candidate.
-    minutes = {0} | {span.opens for span in hours.spans} | {span.closes % DAY_MINUTES for span in hours.spans}
+    spans = [*hours.spans_on(day), *hours.spans_on(day - _DAY)]
+    minutes = {0} | {span.opens for span in spans} | {span.closes % DAY_MINUTES for span in spans}
     found = set()
     for minute in minutes:
         wall = midnight + timedelta(minutes=minute)
@@ -170,6 +227,10 @@ def _candidates(hours: Hours, day: date) -> set[datetime]:
     if jump is not None:
         found.add(jump)
     return found
+
+
+def _begin(day: date, zone: ZoneInfo) -> datetime:
+    return datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC)
 
 
 def _clock_change(zone: ZoneInfo, midnight: datetime) -> datetime | None:

@@ -22,6 +22,7 @@ class Chance:
 
     `agent` is reserved for this caller and nobody else until the result is reported. Without one,
     `position` (1 is next) and `wait_seconds` tell how it stands in line; `agents` are present.
+    `is_open` says whether the department still is.
     """
 
     agent: str = ""
@@ -30,6 +31,7 @@ class Chance:
     agents: int = 0
     position: int = 1
     wait_seconds: float | None = None
+    is_open: bool = True
 
     @property
     def somebody_present(self) -> bool:

@@ -11,11 +11,12 @@ from appliance.hotline.numbers import dialled_table
 from appliance.hotline.tickets import TicketRule
 from appliance.store import times
 from appliance.store.config_errors import ConfigError, Problem
+from appliance.store.config_hours import write_times
 from appliance.store.config_reader import read_config
 from appliance.store.config_values import Agent, Config, Department, MailServer, Office, Phone
 from appliance.store.config_writer import write_config
 from appliance.store.database import exclusive
-from appliance.store.schedule import refresh_schedule
+from appliance.store.schedule import refresh_schedule, special_days
 
 __all__ = [
     "Agent",
@@ -34,11 +35,12 @@ __all__ = [
 # Children before parents, so that no reference is ever broken.
 _TABLES = (
     *("presence", "speaks", "serves", "agents", "phones", "dialled_forms", "numbers"),
-    *("schedule", "opening_hours", "departments", "mail_server", "office"),
+    *("schedule", "opening_hours", "special_days", "departments", "mail_server", "office"),
 )
 
 _DEPARTMENT_FLAGS = (
     "always_open",
+    "closed_on_holidays",
     "offers_wait",
     "offers_callback",
     "offers_message",
@@ -94,6 +96,7 @@ def _rows(config: Config) -> dict[str, list[dict[str, Any]]]:
                 "name": office.name,
                 "language": office.language,
                 "country": office.country,
+                "state": office.state,
                 "area_code": office.area_code,
                 "time_zone": office.time_zone,
                 "retention_days": office.retention_days,
@@ -120,6 +123,7 @@ def _rows(config: Config) -> dict[str, list[dict[str, Any]]]:
                 "mailbox": department.mailbox,
                 "greeting": department.greeting,
                 "always_open": int(department.always_open),
+                "closed_on_holidays": int(department.closed_on_holidays),
                 "ring_seconds": department.ring_seconds,
                 "wrap_up_seconds": department.wrap_up_seconds,
                 "message_seconds": department.message_seconds,
@@ -148,6 +152,16 @@ def _rows(config: Config) -> dict[str, list[dict[str, Any]]]:
             }
             for department in departments
             for span in department.spans
+        ],
+        "special_days": [
+            {
+                "department": department.name,
+                "first": special.first.isoformat(),
+                "last": special.last.isoformat(),
+                "times": write_times(special),
+            }
+            for department in departments
+            for special in department.special_days
         ],
         "numbers": [{"number": number, "department": name} for number, name in numbers.items()],
         "dialled_forms": [{"dialled": form, "number": number} for form, number in forms.items()],
@@ -187,6 +201,7 @@ def _department(db: Database, row: dict[str, Any]) -> Department:
         | {flag: bool(row[flag]) for flag in _DEPARTMENT_FLAGS}
         | {"extra_prompts": tuple(row["extra_prompts"].split())},
         ticket_rule=ticket_rule,
+        special_days=special_days(db, name),
         numbers=_column(db, "SELECT number FROM numbers WHERE department = ? ORDER BY rowid", name),
         spans=tuple(
             sorted(

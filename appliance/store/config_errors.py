@@ -171,6 +171,22 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         '{value} ist keine Zeitspanne; gemeint ist etwa "08:00-12:00, 13:00-17:00", von 00:00 bis 24:00.',
         '{value} is not a span of time; write "08:00-12:00, 13:00-17:00", from 00:00 to 24:00.',
     ),
+    "dates": (
+        '{value} ist kein Datum, das es gibt; gemeint ist etwa "2026-12-24" oder "2026-12-24..2027-01-01".',
+        '{value} is not a date there is; write "2026-12-24" or "2026-12-24..2027-01-01".',
+    ),
+    "dates backwards": (
+        "{value} endet, bevor es beginnt.",
+        "{value} ends before it begins.",
+    ),
+    "dates twice": (
+        "{value} und {other} gelten für denselben Tag; jeder Tag kann nur einmal vorkommen.",
+        "{value} and {other} are about the same day; a day can be there only once.",
+    ),
+    "state": (
+        '{value} ist kein Land von {other} mit eigenen Feiertagen; gemeint ist etwa "BY" für Bayern.',
+        '{value} is not a state of {other} with public holidays of its own; write "BY" for Bavaria.',
+    ),
     "overlap": (
         "Die Zeiten {value} und {other} überschneiden sich.",
         "The times {value} and {other} overlap.",

@@ -1,34 +1,53 @@
-"""Opening hours as a config file writes them: ``{ mon-fri = "08:00-12:00, 13:00-17:00" }``."""
+"""Opening hours as a config file writes them: ``{ mon-fri = "08:00-12:00", 2026-12-24 = "closed" }``."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from itertools import pairwise
 
-from appliance.hotline.hours import Span, clock_text, overlap, read_clock
+from appliance.hotline.hours import Span, SpecialDays, clock_text, overlap, read_clock
 from appliance.store.config_errors import shown
 from appliance.store.config_table import Table, similar
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 ALWAYS = "always"
+CLOSED = "closed"
+_TO = ".."  # between the first and the last of several dates
 
 _SPAN = re.compile(r"([0-9:]+)\s*[-\u2013]\s*([0-9:]+)")
+_DATES = re.compile(r"[0-9]+-[0-9]+-[0-9]+.*")  # meant as a date, whether it is one or not
 _GERMAN_DAYS = {"mo": "mon", "di": "tue", "mi": "wed", "do": "thu", "fr": "fri", "sa": "sat", "so": "sun"}
 
 
-def read_hours(table: Table) -> tuple[bool, tuple[Span, ...]]:
-    """The setting `hours` of a department as (always open, spans in order)."""
+@dataclass(frozen=True, slots=True)
+class HoursSetting:
+    """The setting `hours`: always open, or weekly spans and special days, each in order."""
+
+    always_open: bool = False
+    spans: tuple[Span, ...] = ()
+    special_days: tuple[SpecialDays, ...] = ()
+
+
+def read_hours(table: Table) -> HoursSetting:
+    """The setting `hours` of a department."""
     value = table.raw("hours")
     if value == ALWAYS:
-        return True, ()
+        return HoursSetting(always_open=True)
     if value is None:
-        return False, ()
+        return HoursSetting()
     if not isinstance(value, dict) or not value:
         close = similar(value, [ALWAYS]) if isinstance(value, str) else ""
         table.problem("hours", "hours", suggestion=close)
-        return False, ()
+        return HoursSetting()
     spans: list[Span] = []
+    special_days: list[SpecialDays] = []
     for key, text in value.items():
+        if _DATES.fullmatch(key):
+            special_days += _special_days(table, key, text)
+            continue
         weekdays = _weekdays(key)
         if weekdays is None:
             table.problem("day", "hours", key, suggestion=_suggested_day(key), value=shown(key))
@@ -43,11 +62,55 @@ def read_hours(table: Table) -> tuple[bool, tuple[Span, ...]]:
                 table.problem("overlap", "hours", key, value=_said(both[0]), other=_said(both[1]))
                 break
             spans += read
-    return False, tuple(sorted(spans))
+    special_days.sort()
+    for earlier, later in pairwise(special_days):
+        if later.first <= earlier.last:
+            table.problem("dates twice", "hours", _dates(later), value=_dates(earlier), other=_dates(later))
+    return HoursSetting(False, tuple(sorted(spans)), tuple(special_days))
 
 
-def write_hours(spans: Sequence[Span]) -> str:
-    """The spans as an inline table; neighbouring days with the same times share an entry."""
+def _special_days(table: Table, key: str, text: object) -> list[SpecialDays]:
+    """One entry of special days; none when it is wrong, which is noted then."""
+    first, to, last = key.partition(_TO)
+    try:
+        dates = date.fromisoformat(first), date.fromisoformat(last if to else first)
+    except ValueError:
+        table.problem("dates", "hours", key, value=shown(key))
+        return []
+    if dates[1] < dates[0]:
+        table.problem("dates backwards", "hours", key, value=shown(key))
+        return []
+    spans = [] if text == CLOSED else _spans(0, text)
+    if spans is None:
+        table.problem("span", "hours", key, value=shown(text), suggestion=_similar_to_closed(text))
+        return []
+    both = overlap(spans)
+    if both is not None:
+        table.problem("overlap", "hours", key, value=_times(both[0]), other=_times(both[1]))
+        return []
+    return [SpecialDays(*dates, tuple((span.opens, span.closes) for span in sorted(spans)))]
+
+
+def _similar_to_closed(text: object) -> str:
+    """The word for a closed day, where that was meant."""
+    return similar(text, [CLOSED]) if isinstance(text, str) else ""
+
+
+def read_times(text: str) -> tuple[tuple[int, int], ...]:
+    """The times of special days as `write_times` writes them, pairs of minutes. Raises ValueError."""
+    spans = [] if text == CLOSED else _spans(0, text)
+    if spans is None:
+        raise ValueError(f"no times: {text!r}")
+    return tuple((span.opens, span.closes) for span in spans)
+
+
+def write_times(special: SpecialDays) -> str:
+    """The times of special days, "closed" for none."""
+    return ", ".join(_times(span) for span in special.spans_on(special.first)) or CLOSED
+
+
+def write_hours(spans: Sequence[Span], special_days: Sequence[SpecialDays] = ()) -> str:
+    """The hours as an inline table; neighbouring days with the same times share an entry."""
     times = [", ".join(_times(span) for span in sorted(spans) if span.weekday == day) for day in range(7)]
     entries = []
     first = 0
@@ -59,6 +122,7 @@ def write_hours(spans: Sequence[Span]) -> str:
             days = DAYS[first] if first == last else f"{DAYS[first]}-{DAYS[last]}"
             entries.append(f'{days} = "{times[first]}"')
         first = last + 1
+    entries += [f'"{_dates(special)}" = "{write_times(special)}"' for special in special_days]
     return "{ " + ", ".join(entries) + " }"
 
 
@@ -91,6 +155,10 @@ def _suggested_day(key: str) -> str:
     parts = [part.strip().casefold()[:3] for part in re.split("[-\u2013]", key)]
     days = [part if part in DAYS else _GERMAN_DAYS.get(part[:2], "") for part in parts]
     return "-".join(days) if len(days) <= 2 and all(days) else ""
+
+
+def _dates(special: SpecialDays) -> str:
+    return f"{special.first}" + (f"{_TO}{special.last}" if special.last > special.first else "")
 
 
 def _times(span: Span) -> str:

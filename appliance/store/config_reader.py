@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from appliance.hotline.numbers import is_country, is_emergency, to_e164
+from appliance.hotline.public_holidays import states
 from appliance.store import config_checks as checks
 from appliance.store.config_errors import ConfigError, Problem, shown, syntax_problem
 from appliance.store.config_hours import read_hours
@@ -97,12 +98,17 @@ def _office(table: Table) -> Office:
         name=table.text("name", check=checks.title),
         language=table.choice("language", LANGUAGES, "de"),
         country=table.text("country", "DE", checks.country, _similar_country),
+        state=table.text("state", ""),
         area_code=table.text("area_code", "", checks.area_code),
         time_zone=table.text("time_zone", "Europe/Berlin", checks.time_zone, _similar_time_zone),
         retention_days=table.whole("retention_days", 90, 1, 3650),
         callback_countries=table.texts("callback_countries", (), checks.country, _similar_country),
         callback_confirmation=table.flag("callback_confirmation", True),
     )
+    known = states(office.country)
+    if office.state and office.state not in known:
+        close = similar(office.state.upper(), known)
+        table.problem("state", "state", suggestion=close, value=shown(office.state), other=office.country)
     table.finish()
     return office
 
@@ -135,7 +141,7 @@ def _departments(tables: Sequence[Table], office: Office) -> tuple[Department, .
         name = table.text("name", check=checks.name)
         names.claim(name, table, "name")
         title = table.text("title", check=checks.title)
-        always_open, spans = read_hours(table)
+        hours = read_hours(table)
         choices = _choices(table)
         departments.append(
             Department(
@@ -145,8 +151,10 @@ def _departments(tables: Sequence[Table], office: Office) -> tuple[Department, .
                 mailbox=table.text("mailbox", check=checks.mail_address),
                 greeting=table.text("greeting", "greeting", checks.prompt),
                 numbers=_numbers(table, office, numbers),
-                always_open=always_open,
-                spans=spans,
+                always_open=hours.always_open,
+                spans=hours.spans,
+                special_days=hours.special_days,
+                closed_on_holidays=table.flag("closed_on_holidays", True),
                 ring_seconds=table.whole("ring_seconds", 20, 3, 120),
                 wrap_up_seconds=table.whole("wrap_up_seconds", 15, 0, 3600),
                 message_seconds=table.whole("message_seconds", 180, 10, 1800),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from appliance.hotline.hours import Span
+from appliance.hotline.hours import Span, SpecialDays
 from appliance.hotline.tickets import TicketRule
 
 CHOICES = ("wait", "callback", "message")
@@ -14,6 +14,8 @@ CHOICES = ("wait", "callback", "message")
 class Office:
     """The office; `area_code` as people write it ("0931"), empty where there are none.
 
+    Public holidays are those of `state` (BY, VD, …), of the whole country where it is empty.
+
     Callbacks go to its own country and to `callback_countries`; with `callback_confirmation` the
     customer is connected only after pressing 1.
     """
@@ -21,6 +23,7 @@ class Office:
     name: str
     language: str
     country: str
+    state: str
     area_code: str
     time_zone: str
     retention_days: int
@@ -42,7 +45,7 @@ class MailServer:
 
 @dataclass(frozen=True, slots=True)
 class Department:
-    """A department with its numbers (E.164) and hours (`spans` is empty when it is always open).
+    """A department with its numbers (E.164) and hours (none of them when it is always open).
 
     What it offers while nobody is free always includes a callback or a message. No promise is made with
     `promise_minutes` 0; nobody is asked for a ticket number with `ticket_from` 0.
@@ -56,6 +59,8 @@ class Department:
     numbers: tuple[str, ...]
     always_open: bool
     spans: tuple[Span, ...]
+    special_days: tuple[SpecialDays, ...]
+    closed_on_holidays: bool
     ring_seconds: int
     wrap_up_seconds: int
     message_seconds: int

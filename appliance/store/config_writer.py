@@ -21,9 +21,11 @@ _COMMENTS: Mapping[str, tuple[str, str]] = {
         "The mail server that takes the voice messages. security: tls, starttls or none.",
     ),
     "department": (
-        "Die Abteilungen. hours: \"always\" oder Zeiten je Tag; 22:00-02:00 endet am nächsten Tag.\n"
+        "Die Abteilungen. hours: \"always\" oder Zeiten je Tag; 22:00-02:00 endet am nächsten Tag;\n"
+        "# Ausnahmen: \"2026-12-24\" = \"closed\", \"2026-12-27..2027-01-03\" = \"10:00-12:00\".\n"
         "# Ab choices: wenn niemand frei ist. promise_minutes = 0: keine Zusage; ticket_from = 0: nie.",
-        "The departments. hours: \"always\" or times per day; 22:00-02:00 ends on the next day.\n"
+        "The departments. hours: \"always\" or times per day; 22:00-02:00 ends on the next day;\n"
+        "# exceptions: \"2026-12-24\" = \"closed\", \"2026-12-27..2027-01-03\" = \"10:00-12:00\".\n"
         "# From choices on: when nobody is free. promise_minutes = 0: no promise; ticket_from = 0: never.",
     ),
     "phone": (
@@ -47,6 +49,7 @@ def write_config(config: Config) -> str:
             name=_text(office.name),
             language=_text(office.language),
             country=_text(office.country),
+            state=_text(office.state),
             area_code=_text(office.area_code),
             time_zone=_text(office.time_zone),
             retention_days=str(office.retention_days),
@@ -95,7 +98,8 @@ def _department(department: Department, office: Office) -> str:
         mailbox=_text(department.mailbox),
         greeting=_text(department.greeting),
         numbers=_texts(_written(number, office) for number in department.numbers),
-        hours=_text(ALWAYS) if department.always_open else write_hours(department.spans),
+        hours=_text(ALWAYS) if department.always_open else _hours(department),
+        closed_on_holidays=_flag(department.closed_on_holidays),
         ring_seconds=str(department.ring_seconds),
         wrap_up_seconds=str(department.wrap_up_seconds),
         message_seconds=str(department.message_seconds),
@@ -110,6 +114,10 @@ def _department(department: Department, office: Office) -> str:
         ticket_prefixes=_texts(department.ticket_rule.prefixes),
         callback_attempts=str(department.callback_attempts),
     )
+
+
+def _hours(department: Department) -> str:
+    return write_hours(department.spans, department.special_days)
 
 
 def _written(number: str, office: Office) -> str:

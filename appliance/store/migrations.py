@@ -38,6 +38,7 @@ CREATE TABLE office (
   name TEXT NOT NULL,
   language TEXT NOT NULL CHECK (language IN ('de', 'en')),
   country TEXT NOT NULL,
+  state TEXT NOT NULL DEFAULT '',
   area_code TEXT NOT NULL,
   time_zone TEXT NOT NULL,
   retention_days INTEGER NOT NULL CHECK (retention_days > 0),
@@ -60,6 +61,7 @@ CREATE TABLE departments (
   mailbox TEXT NOT NULL,
   greeting TEXT NOT NULL,
   always_open INTEGER NOT NULL CHECK (always_open IN (0, 1)),
+  closed_on_holidays INTEGER NOT NULL DEFAULT 1 CHECK (closed_on_holidays IN (0, 1)),
   ring_seconds INTEGER NOT NULL CHECK (ring_seconds BETWEEN 3 AND 120),
   wrap_up_seconds INTEGER NOT NULL CHECK (wrap_up_seconds BETWEEN 0 AND 3600),
   message_seconds INTEGER NOT NULL CHECK (message_seconds BETWEEN 10 AND 1800),
@@ -85,6 +87,13 @@ CREATE TABLE opening_hours (
   opens TEXT NOT NULL,
   closes TEXT NOT NULL,
   PRIMARY KEY (department, weekday, opens)
+) STRICT;
+CREATE TABLE special_days (
+  department TEXT NOT NULL REFERENCES departments (name) ON DELETE CASCADE,
+  first TEXT NOT NULL,
+  last TEXT NOT NULL,
+  times TEXT NOT NULL,
+  PRIMARY KEY (department, first)
 ) STRICT;
 CREATE TABLE numbers (
   number TEXT PRIMARY KEY CHECK (number GLOB '+[0-9]*'),

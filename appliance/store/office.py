@@ -83,6 +83,12 @@ def department(db: Database, name: str) -> Department | None:
     return _department(db, "?", name)
 
 
+def is_open(db: Database, department: str) -> bool:
+    """Whether a department is open now, exactly as the floor sees it."""
+    row = db.execute("SELECT state FROM opening WHERE department = ?", [department]).fetchone()
+    return row is not None and row[0] == "open"
+
+
 def _department(db: Database, which: str, value: str) -> Department | None:
     row = next(db.query(_DEPARTMENT + which, [value]), None)
     if row is None:

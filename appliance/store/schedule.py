@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from sqlite_utils import Database
 
-from appliance.hotline.hours import Hours, Span, State, changes, read_clock
+from appliance.hotline.hours import Hours, Span, SpecialDays, State, changes, read_clock
+from appliance.hotline.public_holidays import public_holidays
+from appliance.store.config_hours import read_times
 from appliance.store.database import exclusive
 from appliance.store.times import to_text
 
@@ -17,16 +19,35 @@ AHEAD_DAYS = 35
 
 def department_hours(db: Database) -> dict[str, Hours | None]:
     """The hours of every department; None for one that is always open."""
-    row = db.execute("SELECT time_zone FROM office").fetchone()
-    zone = ZoneInfo(row[0] if row else "UTC")
+    office = next(db.query("SELECT time_zone, country, state FROM office"), None)
+    zone = ZoneInfo(office["time_zone"] if office else "UTC")
+    holidays = public_holidays(office["country"], office["state"]) if office else frozenset[date]()
     spans: dict[str, list[Span]] = {}
     for span in db.query("SELECT department, weekday, opens, closes FROM opening_hours"):
         read = Span(span["weekday"], read_clock(span["opens"]), read_clock(span["closes"]))
         spans.setdefault(span["department"], []).append(read)
     return {
-        row["name"]: None if row["always_open"] else Hours(tuple(sorted(spans.get(row["name"], []))), zone)
-        for row in db.query("SELECT name, always_open FROM departments ORDER BY name")
+        row["name"]: None
+        if row["always_open"]
+        else Hours(
+            tuple(sorted(spans.get(row["name"], []))),
+            zone,
+            special_days(db, row["name"]),
+            holidays if row["closed_on_holidays"] else frozenset(),
+        )
+        for row in list(db.query("SELECT * FROM departments ORDER BY name"))
     }
+
+
+def special_days(db: Database, department: str) -> tuple[SpecialDays, ...]:
+    """The special days of a department, in order."""
+    rows = db.execute(
+        "SELECT first, last, times FROM special_days WHERE department = ? ORDER BY first", [department]
+    )
+    return tuple(
+        SpecialDays(date.fromisoformat(first), date.fromisoformat(last), read_times(times))
+        for first, last, times in rows.fetchall()
+    )
 
 
 def refresh_schedule(db: Database, now: datetime) -> bool:

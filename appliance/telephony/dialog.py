@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from appliance.hotline.announcement import Said, announcement
 from appliance.hotline.departments import Department
@@ -69,7 +70,7 @@ def take_call(leg: CallerLeg, house: House) -> None:
     else:
         house.note("closed told")
         call.hears("closed")
-        served = is_called_back(call, department, "offer-callback-opening", "callback-promised-opening")
+        served = is_called_back(call, department, is_open=False)
     if not served:
         take_message(call, department)
     call.reaches("done")
@@ -81,6 +82,7 @@ def reach_an_agent(call: Call, department: Department) -> bool:
     True when the caller has talked to somebody or will be called back; False when a message is
     what is left: nobody is there, or it is what the caller wants. Whom waiting is not offered leaves
     the line before he is asked, so that no agent is kept for somebody who is not listening for him.
+    Who waits when the department closes is told, and keeps his place while somebody is there.
     """
     call.reaches("waiting")
     wait = Wait(department)
@@ -101,9 +103,10 @@ def reach_an_agent(call: Call, department: Department) -> bool:
                 key = key or ticket_key(call, wait, chance) or wait_with_music(call, wait, place)
                 if key == _MESSAGE_KEY and department.offers_message:
                     return False
-                if key == _CALLBACK_KEY and department.offers_callback and ask_for_callback(call):
+                promise = callback_prompts(is_open=chance.is_open).promise
+                if key == _CALLBACK_KEY and department.offers_callback and ask_for_callback(call, promise):
                     return True
-    return is_called_back(call, department)
+    return is_called_back(call, department, is_open=chance.is_open)
 
 
 @dataclass(slots=True)
@@ -113,6 +116,7 @@ class Wait:
     department: Department
     said: Said | None = None
     told_busy: bool = False
+    told_closing: bool = False
     asked_ticket: bool = False
     spoken_at: float = field(default_factory=time.monotonic)
 
@@ -139,6 +143,10 @@ class Wait:
             with_position=self.department.announce_position,
         )
 
+    def is_closing(self, chance: Chance) -> bool:
+        """Whether the department has closed and the caller has not been told yet."""
+        return not chance.is_open and not self.told_closing
+
     def is_long_silent(self) -> bool:
         """Whether it is time for a word even though nothing is new."""
         return time.monotonic() - self.spoken_at >= _SILENT_SECONDS
@@ -153,14 +161,18 @@ def speak(call: Call, wait: Wait, chance: Chance) -> str:
         prompts.append("all-busy")
     elif wait.is_long_silent():
         prompts.append("still-waiting")
+    if closing := wait.is_closing(chance):
+        call.house.note("closing told")
+        prompts.append("closing")
+        wait.told_closing = True
     if news := wait.news(chance):
         told, wait.said = news
         prompts += told
         call.house.note("told", " ".join(told))
     if not prompts:
         return ""
-    if not wait.told_busy or "still-waiting" in prompts:
-        prompts += offers(wait.department)
+    if not wait.told_busy or closing or "still-waiting" in prompts:
+        prompts += offers(wait.department, is_open=chance.is_open)
     wait.told_busy = True
     try:
         return call.hears(prompts, wait.choices())
@@ -168,11 +180,24 @@ def speak(call: Call, wait: Wait, chance: Chance) -> str:
         wait.spoken_at = time.monotonic()
 
 
-def offers(department: Department) -> list[str]:
+class CallbackPrompts(NamedTuple):
+    """How a callback is offered and promised: in his place in line, or at the next opening."""
+
+    offer: str
+    promise: str
+
+
+def callback_prompts(*, is_open: bool) -> CallbackPrompts:
+    """The sentences about a callback that are true now."""
+    when = "" if is_open else "-opening"
+    return CallbackPrompts(f"offer-callback{when}", f"callback-promised{when}")
+
+
+def offers(department: Department, *, is_open: bool) -> list[str]:
     """The prompts that offer what the department offers while nobody is free."""
     choices = (
         ("offer-wait", department.offers_wait),
-        ("offer-callback", department.offers_callback),
+        (callback_prompts(is_open=is_open).offer, department.offers_callback),
         ("offer-message", department.offers_message),
     )
     return [prompt for prompt, offered in choices if offered] + list(department.extra_prompts)
@@ -196,20 +221,21 @@ def wait_with_music(call: Call, wait: Wait, place: Place) -> str:
             if key and key in wait.choices():
                 return key
             chance = place.look()
-            if chance.agent or not chance.somebody_present or wait.news(chance) or wait.is_long_silent():
+            if chance.agent or not chance.somebody_present or wait.is_closing(chance):
+                return ""
+            if wait.news(chance) or wait.is_long_silent():
                 return ""
     finally:
         if not call.leg.hung_up:
             call.leg.music(False)
 
 
-def is_called_back(
-    call: Call, department: Department, offer: str = "offer-callback", promise: str = "callback-promised"
-) -> bool:
+def is_called_back(call: Call, department: Department, *, is_open: bool) -> bool:
     """Offer what is left where waiting is not: a callback or a message. True when nothing more is to do."""
     call.reaches("message")
     if not department.offers_callback:
         return False
+    offer, promise = callback_prompts(is_open=is_open)
     keys = _CALLBACK_KEY + (_MESSAGE_KEY if department.offers_message else "")
     prompts = [offer, *(["offer-message"] if department.offers_message else []), *department.extra_prompts]
     key = call.hears(prompts, keys) or call.leg.wait_key(_CHOOSING_SECONDS)

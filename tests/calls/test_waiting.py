@@ -99,6 +99,33 @@ def test_five_callers_two_agents_served_by_age_and_a_callback_in_its_place(offic
     assert outcomes == ["talked", "talked", "talked", "called back", "talked"]
 
 
+def test_who_waits_when_it_closes_is_told_and_still_served(office: SimulatedOffice) -> None:
+    first = talks_to(office, "anna")
+    stays, goes = office.caller("+491702222222"), office.caller("+491703333333")
+    stays.dials(SUPPORT)
+    goes.dials(SUPPORT)
+    before = [caller.hears("offer-message") for caller in (stays, goes)]
+    with office.db.conn:
+        office.db.execute("UPDATE departments SET always_open = 0")
+        office.db.execute("UPDATE night_switch SET mode = 'night'")
+    for caller, heard in zip((stays, goes), before, strict=True):
+        caller.hears("offer-callback-opening", after=caller.hears("closing", after=heard))
+    goes.presses("2")
+    goes.hears("callback-to")
+    goes.presses("1")
+    goes.hears("callback-promised-opening")
+    goes.waits_until_cut_off()
+    stays.hears_music()
+    office.desk("anna").hangs_up()
+    assert office.desk("anna").rings().shown_number == "+491702222222"
+    office.desk("anna").answers()
+    stays.hangs_up()
+    first.waits_until_cut_off()
+    assert office.outcome(office.call_of(stays)) == "talked"
+    office.command("callbacks", "cancel", "1")
+    assert office.outcome(office.call_of(goes)) == "callback cancelled"
+
+
 def test_the_announcement_stops_the_moment_an_agent_is_free(office: SimulatedOffice) -> None:
     first = talks_to(office, "anna")
     second = office.caller("+491702222222")

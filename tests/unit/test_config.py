@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from dataclasses import replace
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlite_utils import Database
 
-from appliance.hotline.hours import Span, overlap
+from appliance.hotline.hours import Span, SpecialDays, overlap
+from appliance.hotline.public_holidays import states
 from appliance.hotline.tickets import TicketRule
 from appliance.store.config import (
     Agent,
@@ -95,12 +97,12 @@ def test_the_example_is_the_demo_office() -> None:
 def test_the_example_shows_the_values_that_hold_without_it() -> None:
     support, accounting = read_config(EXAMPLE.read_bytes()).departments
     own = {key: getattr(support, key) for key in ("name", "title", "mailbox", "numbers")}
-    assert replace(accounting, **own, always_open=True, spans=()) == support
+    assert replace(accounting, **own, always_open=True, spans=(), special_days=()) == support
 
 
 def test_what_is_left_out_gets_a_sensible_value() -> None:
     config = read_config(GOOD)
-    assert config.office == Office("Musterbüro", "de", "DE", "0931", "Europe/Berlin", 90, (), True)
+    assert config.office == Office("Musterbüro", "de", "DE", "", "0931", "Europe/Berlin", 90, (), True)
     assert config.mail == MailServer("127.0.0.1", 587, "starttls", "", "", "hotline@musterbuero.example")
     (support,) = config.departments
     assert (support.ring_seconds, support.wrap_up_seconds, support.message_seconds) == (20, 15, 180)
@@ -222,6 +224,32 @@ ONE_PROBLEM = [
     ("08:00-12:00", "08:00-13:30", "overlap", 15, "department.support.hours.mon-fri"),
     ('sat = "22:00-02:00"', 'sun = "22:00-08:01"', "overlap", 15, "department.support.hours.sun"),
     ('sat = "22:00-02:00"', 'fri = "11:00-12:30"', "overlap", 15, "department.support.hours.fri"),
+    ("sat =", "2026-02-29 =", "dates", 15, "department.support.hours.2026-02-29"),
+    ("sat =", '"2026-12-24..24" =', "dates", 15, "department.support.hours.2026-12-24..24"),
+    (
+        "sat =",
+        '"2026-12-24..2026-12-23" =',
+        "dates backwards",
+        15,
+        "department.support.hours.2026-12-24..2026-12-23",
+    ),
+    ('sat = "22:00-02:00"', '2026-12-24 = "shut"', "span", 15, "department.support.hours.2026-12-24"),
+    ('sat = "22:00-02:00"', '2026-12-24 = "25:00"', "span", 15, "department.support.hours.2026-12-24"),
+    (
+        'sat = "22:00-02:00"',
+        '2026-12-24 = "08:00-12:00, 11:00-13:00"',
+        "overlap",
+        15,
+        "department.support.hours.2026-12-24",
+    ),
+    (
+        'sat = "22:00-02:00"',
+        '"2026-12-24..2027-01-02" = "closed", 2027-01-01 = "closed"',
+        "dates twice",
+        15,
+        "department.support.hours.2027-01-01",
+    ),
+    ('area_code = "0931"', 'area_code = "0931"\nstate = "bayern"', "state", 4, "office.state"),
     ("mon-fri", "mo-fr", "day", 15, "department.support.hours.mo-fr"),
     ("hours = {", "hours = {} #", "hours", 15, "department.support.hours"),
     ("hours = {", 'hours = "alway" #', "hours", 15, "department.support.hours"),
@@ -529,6 +557,19 @@ def week(draw: st.DrawFn) -> tuple[Span, ...]:
 
 
 @st.composite
+def several_special_days(draw: st.DrawFn) -> tuple[SpecialDays, ...]:
+    """In order, no date twice; over the ends of months and years."""
+    found: list[SpecialDays] = []
+    day = draw(st.dates(date(2026, 1, 1), date(2030, 1, 1)))
+    for gap, length in draw(st.lists(st.tuples(st.integers(1, 90), st.integers(0, 40)), max_size=3)):
+        first = day + timedelta(days=gap)
+        day = first + timedelta(days=length)
+        times = draw(st.sampled_from([(), ((0, 1440),), ((480, 720), (780, 1020)), ((1320, 120),)]))
+        found.append(SpecialDays(first, day, times))
+    return tuple(found)
+
+
+@st.composite
 def configs(draw: st.DrawFn) -> Config:
     country, area_code, zone, start = draw(
         st.sampled_from(
@@ -568,6 +609,8 @@ def configs(draw: st.DrawFn) -> Config:
                 numbers=tuple(numbers[index :: len(department_names)]),
                 always_open=not spans,
                 spans=spans,
+                special_days=draw(several_special_days()) if spans else (),
+                closed_on_holidays=draw(st.booleans()),
                 ring_seconds=draw(st.integers(3, 120)),
                 wrap_up_seconds=draw(st.integers(0, 3600)),
                 message_seconds=draw(st.integers(10, 1800)),
@@ -598,6 +641,7 @@ def configs(draw: st.DrawFn) -> Config:
             draw(titles),
             draw(languages),
             country,
+            draw(st.sampled_from(["", *states(country)])),
             area_code,
             zone,
             draw(st.integers(1, 3650)),
@@ -629,7 +673,7 @@ def test_what_is_written_is_read_back_the_same(config: Config) -> None:
 def test_the_written_file_is_for_people() -> None:
     text = write_config(read_config(EXAMPLE.read_text()))
     assert 'numbers = ["0931 55510"]' in text
-    assert 'hours = { mon-thu = "08:00-12:00, 13:00-17:00", fri = "08:00-14:00" }' in text
+    assert 'hours = { mon-thu = "08:00-12:00, 13:00-17:00", fri = "08:00-14:00", "2026-12-24..' in text
     for section in ("[office]", "[mail]", "[[department]]", "[[phone]]", "[[agent]]"):
         before, _, _ = text.partition(section)
         assert before.splitlines()[-1].startswith("# ")

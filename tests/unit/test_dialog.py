@@ -360,6 +360,34 @@ def test_a_closed_department_says_so_and_promises_a_callback_at_opening() -> Non
     assert leg.heard()[-2:] == ["leave-message", "message-thanks"]
 
 
+def test_who_waits_when_it_closes_is_told_once_and_keeps_his_place() -> None:
+    shut = replace(BUSY, is_open=False)
+    leg, house = takes("", chances=[BUSY, BUSY, shut, shut, shut, shut, shut, BERT], dials=["ANSWER"])
+    told = leg.heard()
+    begin = told.index("closing")
+    assert told[begin : begin + 4] == ["closing", "offer-wait", "offer-callback-opening", "offer-message"]
+    assert told.count("closing") == house.notes.count("closing told") == 1
+    assert "offer-callback" in told[:begin]
+    assert house.reports == [Ring.TALKED]
+    assert house.stood_in_line == 1
+
+
+def test_who_waits_when_it_closes_may_be_called_back_at_the_next_opening() -> None:
+    shut = replace(BUSY, is_open=False)
+    keys = [*[""] * 12, "2", "", "1"]
+    leg, house = takes(keys, chances=[BUSY, BUSY, shut])
+    assert leg.heard()[leg.heard().index("closing") :][-1] == "callback-promised-opening"
+    assert house.promised == [OWN_NUMBER]
+
+
+def test_when_everybody_has_gone_after_closing_a_callback_is_for_the_next_opening() -> None:
+    gone = replace(NOBODY, is_open=False)
+    leg, _ = takes("", chances=[BUSY, BUSY, gone])
+    told = leg.heard()
+    assert told[told.index("nobody-present") + 1] == "offer-callback-opening"
+    assert told[-1] == "message-thanks"
+
+
 def test_whom_the_floor_kept_in_line_is_not_greeted_again() -> None:
     _, leg, house = a_call("", chances=[BERT], dials=["ANSWER"])
     leg.variables["STEP"] = "waiting"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -15,6 +16,7 @@ from appliance.hotline.hours import (
     NightMode,
     Opening,
     Span,
+    SpecialDays,
     State,
     changes,
     clock_text,
@@ -24,6 +26,7 @@ from appliance.hotline.hours import (
     overlap,
     read_clock,
 )
+from appliance.hotline.public_holidays import public_holidays, states
 
 BERLIN = ZoneInfo("Europe/Berlin")
 MONDAY, SATURDAY, SUNDAY = 0, 5, 6
@@ -66,13 +69,36 @@ def open_minutes(spans: Sequence[Span]) -> set[tuple[int, int, int]]:
 
 
 def oracle(spans: Sequence[Span], zone: ZoneInfo, start: datetime, minutes: int) -> list[State]:
-    """The state in each minute from `start` on."""
+    """The state in each minute from `start` on, by the weekly spans alone."""
     answered = open_minutes(spans)
     states: list[State] = []
     for minute in range(minutes):
         wall = (start + minute * MINUTE).astimezone(zone)
         states.append("open" if (wall.weekday(), wall.hour, wall.minute) in answered else "closed")
     return states
+
+
+def oracle_by_date(hours: Hours, start: datetime, minutes: int) -> list[State]:
+    """The state in each minute from `start` on: every date's opening ticked off in a paper calendar."""
+    answered = set()
+    first = (start - timedelta(days=3)).date()
+    for day in (first + timedelta(days=n) for n in range(minutes // 1440 + 7)):
+        times = [(span.opens, span.closes) for span in hours.spans if span.weekday == day.weekday()]
+        if day in hours.holidays:
+            times = []
+        for special in hours.special_days:
+            if special.first <= day <= special.last:
+                times = list(special.times)
+        for opens, closes in times:
+            paper = datetime(day.year, day.month, day.day) + opens * MINUTE
+            closing = datetime(day.year, day.month, day.day) + closes * MINUTE
+            if closing <= paper:
+                closing += timedelta(days=1)
+            while paper < closing:
+                answered.add(paper)
+                paper += MINUTE
+    walls = ((start + minute * MINUTE).astimezone(hours.zone) for minute in range(minutes))
+    return ["open" if wall.replace(tzinfo=None, fold=0) in answered else "closed" for wall in walls]
 
 
 def turns(start: datetime, states: Sequence[State]) -> list[tuple[datetime, State]]:
@@ -112,6 +138,74 @@ def test_changes_equal_a_look_at_the_clock_every_minute(
     assert changes(hours, start, start + minutes * MINUTE) == turns(start, expected)
     for minute in range(0, minutes, 97):
         assert is_open(hours, start + minute * MINUTE) == (expected[minute] == "open")
+
+
+def generated_hours(chance: random.Random, zone: ZoneInfo, year: int) -> Hours:
+    """A week, some special days and holidays of a year, as an office could have them."""
+    weekly: list[Span] = []
+    for _ in range(chance.randint(3, 12)):
+        span = Span(chance.randrange(7), chance.randrange(0, 1440, 15), chance.randrange(0, 1441, 15))
+        if overlap([*weekly, span]) is None:
+            weekly.append(span)
+    special, day = [], date(year - 1, 12, 20)
+    while (day := day + timedelta(days=chance.randint(5, 60))) <= date(year + 1, 1, 5):
+        last = day + timedelta(days=chance.choice([0, 0, 1, 13]))
+        times = tuple((opens, opens + 90) for opens in sorted(chance.sample(range(0, 1300, 100), 2)))
+        special.append(SpecialDays(day, last, chance.choice([(), times, ((1320, 120),)])))
+        day = last
+    state = chance.choice(["", *states("DE")])
+    return Hours(tuple(weekly), zone, tuple(special), public_holidays("DE", state))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_year_with_special_days_and_holidays_equals_a_look_at_the_clock_every_minute(seed: int) -> None:
+    chance = random.Random(seed)
+    hours = generated_hours(chance, ZoneInfo(CLOCK_CHANGES[seed][0]), 2026)
+    start, minutes = utc("2025-12-31 00:00"), 367 * 24 * 60
+    expected = oracle_by_date(hours, start, minutes)
+    assert changes(hours, start, start + minutes * MINUTE) == turns(start, expected)
+    for minute in chance.sample(range(minutes), 500):
+        instant = start + minute * MINUTE
+        assert is_open(hours, instant) == (expected[minute] == "open"), instant
+
+
+def test_a_special_day_replaces_the_spans_that_begin_on_it() -> None:
+    nightly = tuple(Span(day, 1320, 120) for day in range(7))
+    hours = Hours(nightly, BERLIN, (SpecialDays(date(2026, 12, 31), date(2027, 1, 1), ((600, 720),)),))
+    assert is_open(hours, at("2026-12-31 01:00")), "the night that began on the 30th goes on"
+    assert is_open(hours, at("2027-01-01 11:00"))
+    assert not is_open(hours, at("2026-12-31 23:00"))
+    assert not is_open(hours, at("2027-01-02 01:00"))
+    assert opening(hours, "auto", at("2026-12-31 11:00")) == Opening("open", "special day")
+
+
+def test_on_a_public_holiday_it_is_closed_unless_a_special_day_says_otherwise() -> None:
+    daily = tuple(Span(day, 480, 1020) for day in range(7))
+    boxing_day = date(2026, 12, 26)
+    hours = Hours(
+        daily, BERLIN, (SpecialDays(boxing_day, boxing_day, ((600, 660),)),), public_holidays("DE", "BY")
+    )
+    assert opening(hours, "auto", at("2026-01-06 10:00")) == Opening("closed", "public holiday")
+    assert is_open(Hours(daily, BERLIN, (), public_holidays("DE", "BE")), at("2026-01-06 10:00"))
+    assert is_open(hours, at("2026-12-26 10:30"))
+    assert opening(hours, "auto", at("2026-12-25 10:00")) == Opening("closed", "public holiday")
+    assert next_change(hours, at("2026-12-24 18:00")) == (at("2026-12-26 10:00"), "open")
+
+
+def test_the_opening_after_a_year_of_closing_is_found() -> None:
+    hours = Hours((Span(0, 480, 1020),), BERLIN, (SpecialDays(date(2026, 1, 1), date(2027, 12, 31)),))
+    assert next_change(hours, at("2026-03-01 00:00")) == (at("2028-01-03 08:00"), "open")
+
+
+def test_special_days_that_end_before_they_begin_are_refused() -> None:
+    with pytest.raises(ValueError, match="before it begins"):
+        SpecialDays(date(2026, 1, 2), date(2026, 1, 1))
+
+
+def test_a_state_that_is_none_is_refused() -> None:
+    with pytest.raises(ValueError, match="no state"):
+        public_holidays("DE", "XX")
+    assert date(2026, 12, 25) not in public_holidays("XX")
 
 
 @pytest.mark.parametrize(("zone_name", "change"), CLOCK_CHANGES)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import sqlite3
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -55,6 +56,33 @@ def test_the_floor_and_the_domain_agree_for_five_weeks(db: Database, mode: Night
     for minutes in range(0, 35 * 24 * 60, 15):
         instant = SATURDAY + timedelta(minutes=minutes)
         assert view_at(db, instant) == said(db, mode, instant), instant
+
+
+def test_the_floor_and_the_domain_agree_all_year_on_special_days_and_holidays(db: Database) -> None:
+    db.execute("UPDATE office SET state = 'BY'")
+    db.execute(
+        "INSERT INTO opening_hours VALUES ('hours', 4, '08:00', '18:00'), ('hours', 1, '08:00', '18:00')"
+    )
+    for first, last, hours in (
+        ("2026-02-27", "2026-03-03", "closed"),
+        ("2026-12-24", "2026-12-24", "08:00-12:00"),
+        ("2026-12-30", "2027-01-02", "22:00-02:00"),
+    ):
+        db.execute("INSERT INTO special_days VALUES ('hours', ?, ?, ?)", [first, last, hours])
+    chance = random.Random(1)
+    begin, why = datetime(2025, 12, 30, tzinfo=UTC), set[str]()
+    for weeks in range(0, 54, 4):  # Python is away four weeks at a time
+        refresh_schedule(db, begin + timedelta(weeks=weeks))
+        hours = department_hours(db)["hours"]
+        for minutes in chance.sample(range(28 * 24 * 60), 600):
+            instant = begin + timedelta(weeks=weeks, minutes=minutes)
+            expected = opening(hours, "auto", instant)
+            assert view_at(db, instant)["hours"] == expected.state, instant
+            why.add(f"{expected.state}: {expected.why}")
+    assert why == {
+        *("open: hours", "closed: hours", "closed: public holiday"),
+        *("open: special day", "closed: special day"),
+    }
 
 
 def test_the_view_itself_shows_the_state_of_now(db: Database) -> None:

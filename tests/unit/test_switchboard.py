@@ -143,6 +143,15 @@ def test_the_one_who_asks_is_not_woken(desk: Desk) -> None:
     assert desk.woken.empty()
 
 
+def test_who_waits_learns_that_the_department_has_closed(desk: Desk) -> None:
+    with desk.switchboard.place_in_line(desk.caller("1"), "c1") as place:
+        assert place.look().is_open
+        with desk.db.conn:
+            desk.db.execute("UPDATE departments SET always_open = 0")
+            desk.db.execute("UPDATE night_switch SET mode = 'night'")
+        assert not place.look().is_open
+
+
 def test_no_answer_means_away_and_the_next_is_chosen(desk: Desk) -> None:
     desk.switchboard.phone_changed("desk_1", "NOT_INUSE")
     desk.switchboard.phone_changed("desk_2", "NOT_INUSE")

@@ -1,0 +1,26 @@
+"""Public holidays of a country and its states, as the library `holidays` knows them."""
+
+from __future__ import annotations
+
+from collections.abc import Container
+from datetime import date
+
+import holidays
+
+
+def states(country: str) -> tuple[str, ...]:
+    """The states (BY, VD, …) of a country (two capital letters) that have holidays of their own."""
+    return tuple(holidays.list_supported_countries().get(country, ()))
+
+
+def public_holidays(country: str, state: str = "") -> Container[date]:
+    """The public holidays of any year: without a state those of the whole country; none where none are known.
+
+    Raises ValueError for a state the country has not.
+    """
+    if country not in holidays.list_supported_countries():
+        return frozenset()
+    if state and state not in states(country):
+        raise ValueError(f"no state {state!r} in {country}")
+    found: Container[date] = holidays.country_holidays(country, subdiv=state or None)
+    return found
