@@ -322,13 +322,22 @@ class SimulatedOffice:
         deadline = time.monotonic() + timeout_seconds
         while not (found := look()):
             if time.monotonic() > deadline:
-                raise NotHappened(f"not within {timeout_seconds:g} s: {what.format(*(s() for s in shown))}")
+                asked = what.format(*(s() for s in shown))
+                raise NotHappened(
+                    f"not within {timeout_seconds:g} s: {asked}; {self._supervisors_last_words()}"
+                )
             time.sleep(0.02)
         return found
 
+    def _supervisors_last_words(self) -> str:
+        if self._supervisor is None:
+            return "there is no supervisor"
+        words = (self.settings.state / "supervisor.log").read_text(errors="replace")[-3000:]
+        return f"the supervisor ({'runs' if self.supervisor_runs else 'has ended'}):\n{words}"
+
     def _takes_calls(self) -> bool:
-        if self._supervisor is not None and self._supervisor.poll() is not None:
-            raise NotHappened((self.settings.state / "supervisor.log").read_text()[-3000:])
+        if self._supervisor is not None and not self.supervisor_runs:
+            raise NotHappened(self._supervisors_last_words())
         try:
             socket.create_connection((_BOX_ADDRESS, self.settings.fastagi_port), 1).close()
         except OSError:

@@ -189,8 +189,9 @@ class CallbackPrompts(NamedTuple):
 
 def callback_prompts(*, is_open: bool) -> CallbackPrompts:
     """The sentences about a callback that are true now."""
-    when = "" if is_open else "-opening"
-    return CallbackPrompts(f"offer-callback{when}", f"callback-promised{when}")
+    if is_open:
+        return CallbackPrompts("offer-callback", "callback-promised")
+    return CallbackPrompts("offer-callback-opening", "callback-promised-opening")
 
 
 def offers(department: Department, *, is_open: bool) -> list[str]:

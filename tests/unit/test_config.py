@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from sqlite_utils import Database
 
 from appliance.hotline.hours import Span, SpecialDays, overlap
+from appliance.hotline.numbers import is_emergency
 from appliance.hotline.public_holidays import states
 from appliance.hotline.tickets import TicketRule
 from appliance.store.config import (
@@ -590,7 +591,9 @@ def configs(draw: st.DrawFn) -> Config:
     phone_names = draw(st.lists(names, max_size=4, unique=True))
     extensions = draw(
         st.lists(
-            st.from_regex(r"[2-9][0-9]{1,5}", fullmatch=True).filter(lambda text: text != "999"),
+            st.from_regex(r"[2-9][0-9]{1,5}", fullmatch=True).filter(
+                lambda text: not is_emergency(text, country)
+            ),
             min_size=len(phone_names),
             max_size=len(phone_names),
             unique=True,
