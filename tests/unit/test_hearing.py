@@ -74,7 +74,8 @@ def test_gaps_of_a_recording_do_not_matter() -> None:
 
 def test_a_prompt_whose_last_packet_was_short_is_found_while_nothing_follows() -> None:
     heard = np.concatenate([silence(0.5), prompt("position-1")[:-40], np.zeros(hearing.RATE)])
-    assert hearing.find_among("position-1", {"position-1": prompt("position-1")}, heard) is not None
+    voices = {"position-1": prompt("position-1")}
+    assert hearing.find_among("position-1", voices, heard, after_seconds=0.5) is not None
 
 
 def test_a_prompt_is_found_where_it_is() -> None:
