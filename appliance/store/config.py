@@ -41,6 +41,7 @@ _TABLES = (
 _DEPARTMENT_FLAGS = (
     "always_open",
     "closed_on_holidays",
+    "ignores_night_switch",
     "offers_wait",
     "offers_callback",
     "offers_message",
@@ -102,6 +103,7 @@ def _rows(config: Config) -> dict[str, list[dict[str, Any]]]:
                 "retention_days": office.retention_days,
                 "callback_countries": " ".join(office.callback_countries),
                 "callback_confirmation": int(office.callback_confirmation),
+                "mailbox": office.mailbox,
             }
         ],
         "mail_server": [
@@ -124,6 +126,7 @@ def _rows(config: Config) -> dict[str, list[dict[str, Any]]]:
                 "greeting": department.greeting,
                 "always_open": int(department.always_open),
                 "closed_on_holidays": int(department.closed_on_holidays),
+                "ignores_night_switch": int(department.ignores_night_switch),
                 "ring_seconds": department.ring_seconds,
                 "wrap_up_seconds": department.wrap_up_seconds,
                 "message_seconds": department.message_seconds,

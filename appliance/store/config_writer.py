@@ -55,6 +55,7 @@ def write_config(config: Config) -> str:
             retention_days=str(office.retention_days),
             callback_countries=_texts(office.callback_countries),
             callback_confirmation=_flag(office.callback_confirmation),
+            mailbox=_text(office.mailbox),
         ),
         f"\n# {_COMMENTS['mail'][which]}\n[mail]\n",
         _settings(
@@ -100,6 +101,7 @@ def _department(department: Department, office: Office) -> str:
         numbers=_texts(_written(number, office) for number in department.numbers),
         hours=_text(ALWAYS) if department.always_open else _hours(department),
         closed_on_holidays=_flag(department.closed_on_holidays),
+        ignores_night_switch=_flag(department.ignores_night_switch),
         ring_seconds=str(department.ring_seconds),
         wrap_up_seconds=str(department.wrap_up_seconds),
         message_seconds=str(department.message_seconds),

@@ -18,7 +18,7 @@ from appliance.hotline.callbacks import Callback
 from appliance.hotline.matching import WaitingCaller
 from appliance.hotline.presence import Presence
 from appliance.hotline.ringing import Ring
-from appliance.store import callbacks, ledger, people
+from appliance.store import callbacks, ledger, night, people
 from appliance.store.database import open_store
 from appliance.switchboard import Switchboard
 from tests.unit.seed import seeded_store
@@ -44,7 +44,7 @@ class Desk:
         self.db: Database = seeded_store(path)
         self.clock = Clock()
         self.woken: queue.Queue[str] = queue.Queue()
-        self.mirrored: queue.Queue[dict[str, Presence]] = queue.Queue()
+        self.mirrored: queue.Queue[dict[str, str]] = queue.Queue()
         self.begun: queue.Queue[tuple[Callback, str]] = queue.Queue()
         self.switchboard = self.another()
         self.switchboard.start()
@@ -147,7 +147,7 @@ def test_who_waits_learns_that_the_department_has_closed(desk: Desk) -> None:
     with desk.switchboard.place_in_line(desk.caller("1"), "c1") as place:
         assert place.look().is_open
         with desk.db.conn:
-            desk.db.execute("UPDATE departments SET always_open = 0")
+            desk.db.execute("UPDATE departments SET ignores_night_switch = 0")
             desk.db.execute("UPDATE night_switch SET mode = 'night'")
         assert not place.look().is_open
 
@@ -225,7 +225,7 @@ def test_what_another_program_commits_is_seen(desk: Desk, tmp_path: Path) -> Non
     other.close()
     desk.waits_for_lamp("agent:bert", "off")
     until(
-        lambda: desk.mirrored.get(timeout=5)["bert"] is Presence.OFFLINE,
+        lambda: desk.mirrored.get(timeout=5).get("Custom:presence-bert") == "BUSY",
         lambda: "presence is shown to Asterisk",
     )
 
@@ -441,14 +441,14 @@ def test_without_room_on_the_line_nobody_is_called_back(desk: Desk) -> None:
 
 
 def test_a_closed_department_calls_nobody_back(desk: Desk) -> None:
-    desk.db.execute("UPDATE departments SET always_open = 0")
-    people.set_night_mode(desk.db, "night", NOON)
+    desk.db.execute("UPDATE departments SET ignores_night_switch = 0")
+    night.set_night_mode(desk.db, "night", "page", NOON)
     request = desk.owes("1.0")
     desk.idle("desk_1")
     desk.waits_for_lamp("night", "on")
     desk.waits_for_lamp("agent:anna", "green")
     assert desk.begun.empty()
-    people.set_night_mode(desk.db, "auto", NOON)
+    night.set_night_mode(desk.db, "auto", "page", NOON)
     assert desk.begins(request) == "anna"
 
 

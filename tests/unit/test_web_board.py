@@ -22,8 +22,9 @@ from werkzeug.test import TestResponse
 from appliance.hotline.announcement import ANNOUNCEMENT_KEYS
 from appliance.hotline.callback_numbers import Refusal
 from appliance.hotline.callbacks import Result, State
+from appliance.hotline.hours import NightMode
 from appliance.hotline.outcomes import Outcome
-from appliance.store import callbacks, ledger, times
+from appliance.store import callbacks, ledger, night, times
 from appliance.store.database import open_store
 from appliance.store.liveness import Alive
 from appliance.telephony import dialog
@@ -751,7 +752,7 @@ def test_without_the_supervisor_live_calls_may_be_over(client: FlaskClient, db: 
 # --- buttons
 
 
-@pytest.mark.parametrize("button", ["agent:anna", "agent:bob:home", "night:auto", "night:day", "night:night"])
+@pytest.mark.parametrize("button", ["agent:anna", "agent:bob:home"])
 def test_a_press_is_noted_and_changes_nothing_by_itself(
     client: FlaskClient, db: Database, button: str
 ) -> None:
@@ -777,6 +778,21 @@ def test_an_unknown_button_is_refused_with_a_sentence(client: FlaskClient, db: D
     assert response.status_code == 400
     assert words(response.get_data(as_text=True), "reason") == TEXTS["de"]("error.button")
     assert presses(db) == []
+
+
+@pytest.mark.parametrize("mode", ["day", "night"])
+def test_the_night_switch_is_moved_without_the_supervisor(
+    client: FlaskClient, db: Database, mode: NightMode
+) -> None:
+    assert post(client, "/press", button=f"night:{mode}").status_code == 303
+    assert presses(db) == []
+    switch = night.night_switch(db)
+    assert (switch.mode, switch.changed_by) == (mode, "page")
+    page = get(client)
+    pressed = f"id=night-{mode} name=button value=night:{mode} aria-pressed=true"
+    assert pressed in element(page, "night").attributes
+    assert words(page, "night-since").startswith("Umgestellt auf dieser Seite, ")
+    assert words(get(client, "en"), "night-since").startswith("Moved on this page, ")
 
 
 def test_a_press_without_a_button_is_refused(client: FlaskClient, db: Database) -> None:
