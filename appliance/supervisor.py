@@ -186,6 +186,8 @@ class Supervisor:
         self._orders.put(("PlayDTMF", {"Channel": channel, "Digit": WAKE_KEY, "Receive": "true"}))
 
     def _mirror(self, states: dict[str, str]) -> None:
+        if not self._orders_link.connected:
+            return  # with the connection comes `mirror_again`
         for device, state in states.items():
             self._orders.put(("Setvar", {"Variable": f"DEVICE_STATE({device})", "Value": state}))
 

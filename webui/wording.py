@@ -89,11 +89,8 @@ class Wording:
         if not switch.changed_by:
             return ""
         time = self.clock(times.to_text(switch.since))
-        phone = self._phones.get(switch.changed_by, switch.changed_by)
-        key = f"night.by_{switch.changed_by}"
-        if key in self.t.sentences:
-            return self.t(key, time=time)
-        return self.t("night.by_phone", time=time, phone=phone)
+        how, _, phone = switch.changed_by.partition(" ")
+        return self.t(f"night.by_{how}", time=time, phone=self._phones.get(phone, phone))
 
     def forgotten(self, forgotten: Forgotten) -> str:
         """That the night switch seems to be forgotten."""

@@ -22,7 +22,7 @@ _AGAINST: Mapping[NightMode, tuple[State, timedelta]] = {
 
 @dataclass(frozen=True, slots=True)
 class NightSwitch:
-    """Where the switch stands, since when, and who moved it: panel, page, command or a desk phone's name."""
+    """Where the switch stands, since when, and who moved it: panel, page, command or "phone NAME"."""
 
     mode: NightMode
     since: datetime

@@ -154,7 +154,7 @@ CREATE TABLE night_switch (
 INSERT INTO night_switch (id, mode, since) VALUES (1, 'auto', {NOW});
 CREATE TRIGGER night_switch_by_phone_code AFTER UPDATE OF mode ON night_switch
   WHEN NEW.mode <> OLD.mode AND NEW.since = OLD.since BEGIN
-    UPDATE night_switch SET since = {NOW}, changed_by = 'phone code'; END;
+    UPDATE night_switch SET since = {NOW}, changed_by = 'phone'; END;
 CREATE TABLE schedule (
   department TEXT NOT NULL REFERENCES departments (name) ON DELETE CASCADE,
   at TEXT NOT NULL,

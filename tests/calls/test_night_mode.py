@@ -20,18 +20,18 @@ def stands(office: SimulatedOffice) -> tuple[str, str]:
 def test_the_phone_codes_move_it_and_say_so(office: SimulatedOffice) -> None:
     anna, bert = office.desk("anna"), office.desk("bert")
     anna.dials("*81").hears("night-mode-night")
-    assert stands(office) == ("night", "desk_1")
+    assert stands(office) == ("night", "phone desk_1")
     office.lamp_is("night", "on")
     since = night.night_switch(office.db).since
     bert.dials("*81").hears("night-mode-night")
-    assert stands(office) == ("night", "desk_1"), "it stood there already"
+    assert stands(office) == ("night", "phone desk_1"), "it stood there already"
     assert night.night_switch(office.db).since == since
     bert.dials("*82").hears("night-mode-day")
-    assert stands(office) == ("day", "desk_2")
+    assert stands(office) == ("day", "phone desk_2")
     assert night.night_switch(office.db).since > since
     office.lamp_is("night", "off")
     bert.dials("*83").hears("night-mode-auto")
-    assert stands(office) == ("auto", "desk_2")
+    assert stands(office) == ("auto", "phone desk_2")
 
 
 def test_without_the_supervisor_the_code_toggles_and_the_floor_obeys(
@@ -39,7 +39,7 @@ def test_without_the_supervisor_the_code_toggles_and_the_floor_obeys(
 ) -> None:
     office = make_office(supervisor=False)
     office.desk("anna").dials("*80").hears("night-mode-night")
-    assert stands(office) == ("night", "desk_1")
+    assert stands(office) == ("night", "phone desk_1")
     caller = office.caller()
     caller.dials("0931 555-20")
     caller.hears("closed", language="en", after=caller.hears("greeting", language="en"))
@@ -49,7 +49,7 @@ def test_without_the_supervisor_the_code_toggles_and_the_floor_obeys(
     hotline.hears("nobody-present", after=hotline.hears("greeting"))  # open: it ignores the switch
     hotline.hangs_up()
     office.desk("bert").dials("*80").hears("night-mode-auto")
-    assert stands(office) == ("auto", "desk_2")
+    assert stands(office) == ("auto", "phone desk_2")
     office.start_supervisor()
     office.lamp_is("night", "off")
     assert office.outcome(office.call_of(caller)) == "told closed"

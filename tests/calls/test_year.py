@@ -88,7 +88,7 @@ def test_alone_asterisk_opens_and_closes_all_year_as_the_rules_say(alone: Simula
                 schedule = schedule_from(alone.db, begin)
                 for instant in chance.sample(calls_of(chance, begin, papers.values()), 8):
                     make_now(alone.db, schedule, instant + HALF_A_MINUTE)
-                    night.set_night_mode(alone.db, office.mode(instant), "desk_1", times.now())
+                    night.set_night_mode(alone.db, office.mode(instant), "phone desk_1", times.now())
                     for name, number in NUMBERS.items():
                         state = ask(number)
                         assert state == papers[name].says(instant), (name, instant)

@@ -102,6 +102,25 @@ def test_the_example_shows_the_values_that_hold_without_it() -> None:
     assert replace(accounting, **own, **always) == support
 
 
+def test_a_hotline_that_is_always_open_ignores_the_night_switch_unless_it_says_otherwise() -> None:
+    hours = 'hours = { mon-fri = "08:00-12:00, 13:00-17:00", sat = "22:00-02:00" }'
+    for written, ignores in (
+        (hours, False),
+        (f"{hours}\nignores_night_switch = true", True),
+        ('hours = "always"', True),
+        ('hours = "always"\nignores_night_switch = false', False),
+    ):
+        (support,) = read_config(changed(hours, written)).departments
+        assert support.ignores_night_switch is ignores
+
+
+def test_an_offices_mailbox_is_one_or_none() -> None:
+    read_config(changed('area_code = "0931"', 'area_code = "0931"\nmailbox = ""'))
+    error = refused(changed('area_code = "0931"', 'area_code = "0931"\nmailbox = "the boss"'))
+    assert "office.mailbox" in error.text("de")
+    assert "ist keine Mailadresse" in error.text("de")
+
+
 def test_what_is_left_out_gets_a_sensible_value() -> None:
     config = read_config(GOOD)
     assert config.office == Office("Musterbüro", "de", "DE", "", "0931", "Europe/Berlin", 90, (), True, "")

@@ -128,11 +128,11 @@ def test_moving_it_says_since_when_and_by_whom(db: Database) -> None:
 def test_asterisk_moves_it_with_two_plain_updates(db: Database) -> None:
     night.set_night_mode(db, "day", "page", FRIDAY_EVENING)
     db.execute("UPDATE night_switch SET mode = 'night' WHERE id = '1'")
-    assert night.night_switch(db).changed_by == "phone code"
+    assert night.night_switch(db).changed_by == "phone"
     since = night.night_switch(db).since
     assert since > FRIDAY_EVENING
-    db.execute("UPDATE night_switch SET changed_by = 'desk_1' WHERE id = '1'")
-    assert night.night_switch(db) == NightSwitch("night", since, "desk_1")
+    db.execute("UPDATE night_switch SET changed_by = 'phone desk_1' WHERE id = '1'")
+    assert night.night_switch(db) == NightSwitch("night", since, "phone desk_1")
 
 
 def test_one_reminder_for_each_time_it_was_forgotten(db: Database, tmp_path: Path) -> None:

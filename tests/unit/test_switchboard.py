@@ -237,6 +237,53 @@ def test_the_night_switch_lights_its_lamp(desk: Desk) -> None:
     assert desk.db.execute("SELECT state FROM opening WHERE department = 'support'").fetchone() == ("open",)
 
 
+def told_of(desk: Desk, device: str) -> str:
+    """The state of a device that Asterisk is shown next."""
+    while True:
+        states = desk.mirrored.get(timeout=5)
+        if device in states:
+            return states[device]
+
+
+def test_desk_phones_are_shown_night_mode_and_hours(desk: Desk) -> None:
+    assert told_of(desk, "Custom:night") == "NOT_INUSE"
+    night.set_night_mode(desk.db, "night", "page", NOON)
+    states: dict[str, str] = {}
+    while states.keys() != {"Custom:night", "Custom:hours-office"}:
+        states |= desk.mirrored.get(timeout=5)
+    assert states == {"Custom:night": "INUSE", "Custom:hours-office": "BUSY"}
+
+
+def test_desk_phones_are_shown_who_waits_on_the_telephone_without_an_agent(desk: Desk) -> None:
+    assert told_of(desk, "Custom:queue-support") == "NOT_INUSE"
+    desk.idle("desk_2")
+    with desk.switchboard.place_in_line(desk.caller("1"), "c1") as first:
+        assert first.look().agent == "bert"
+        desk.owes("2")
+        with desk.switchboard.place_in_line(desk.caller("3", 3), "c3"):
+            assert told_of(desk, "Custom:queue-support") == "INUSE"
+        assert told_of(desk, "Custom:queue-support") == "NOT_INUSE"
+    while not desk.mirrored.empty():
+        assert "Custom:queue-support" not in desk.mirrored.get()
+
+
+def test_who_cannot_be_rung_is_shown_as_busy(desk: Desk) -> None:
+    assert told_of(desk, "Custom:presence-bert") == "BUSY", "his phone is not known yet"
+    desk.idle("desk_2")
+    assert told_of(desk, "Custom:presence-bert") == "NOT_INUSE"
+    people.set_presence(desk.db, "bert", Presence.AWAY, "button", NOON)
+    assert told_of(desk, "Custom:presence-bert") == "BUSY"
+
+
+def test_what_asterisk_shows_otherwise_or_has_forgotten_is_shown_again(desk: Desk) -> None:
+    assert told_of(desk, "Custom:night") == "NOT_INUSE"
+    desk.switchboard.device_state_seen("Custom:night", "NOT_INUSE")
+    desk.switchboard.device_state_seen("Custom:hours-office", "BUSY")
+    assert desk.mirrored.get(timeout=5) == {"Custom:hours-office": "NOT_INUSE"}
+    desk.switchboard.mirror_again()
+    assert told_of(desk, "Custom:night") == "NOT_INUSE"
+
+
 @pytest.mark.parametrize("button", ["agent:nobody", "night:maybe", "night:day:home", "", "agent:", "x:y"])
 def test_a_button_there_is_not_changes_nothing(desk: Desk, button: str) -> None:
     with pytest.raises(LookupError):

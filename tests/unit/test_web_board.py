@@ -263,6 +263,44 @@ def test_the_night_switch_shows_its_position(client: FlaskClient, db: Database) 
     assert "geschlossen durch den Nachtschalter" in words(page, "department-front")
 
 
+def test_a_department_that_ignores_the_night_switch_shows_its_hours(
+    client: FlaskClient, db: Database
+) -> None:
+    with db.conn:
+        db.execute("UPDATE night_switch SET mode = 'night'")
+        db.execute("UPDATE departments SET ignores_night_switch = 1 WHERE name = 'front'")
+        db.execute("UPDATE departments SET always_open = 1 WHERE name = 'support'")
+        db.execute("INSERT INTO schedule VALUES ('front', ?, 'open')", [ago(3600)])
+        db.execute("INSERT INTO schedule VALUES ('front', '2099-03-02T16:30:00.000Z', 'closed')")
+    page = get(client)
+    assert words(page, "department-front").endswith("offen bis Mo 2.3. 17:30")
+    assert words(page, "department-support").endswith("geschlossen durch den Nachtschalter")
+
+
+def test_who_moved_the_night_switch_is_told_by_name(client: FlaskClient, db: Database) -> None:
+    assert "night-since" not in get(client), "nobody has"
+    with db.conn:
+        db.execute("UPDATE night_switch SET mode = 'night'")
+        db.execute("UPDATE night_switch SET changed_by = 'phone desk-anna'")
+    assert words(get(client), "night-since").startswith("Umgestellt am Telefon Anna Beck, ")
+    with db.conn:
+        db.execute("UPDATE night_switch SET changed_by = 'phone lobby'")
+    assert words(get(client, "en"), "night-since").startswith("Moved on the phone of lobby, ")
+
+
+def test_a_forgotten_night_switch_is_an_alarm(client: FlaskClient, db: Database) -> None:
+    with db.conn:
+        db.execute("INSERT INTO opening_hours VALUES ('front', 0, '08:00', '17:00')")
+        night.set_night_mode(db, "night", "panel", times.now())
+    assert "night-forgotten" not in get(client)
+    with db.conn:
+        db.execute("UPDATE night_switch SET since = ?", [ago(15 * 86400)])
+    told = words(get(client), "night-forgotten")
+    assert re.match(r"Der Nachtschalter steht seit .+ auf Nacht. Die Öffnungszeit begann Mo .+ 08:00\.", told)
+    assert "Auf Automatik" in told
+    assert "at night since" in words(get(client, "en"), "night-forgotten")
+
+
 def test_departments_say_whether_they_are_open_why_and_who_is_there(
     client: FlaskClient, db: Database
 ) -> None:

@@ -59,7 +59,7 @@ def test_a_year_of_calls_finds_the_same_opening_everywhere(office: Rules, seed: 
             schedule_from(db, begin)  # from here on Python is away
             for instant in calls_of(chance, begin, papers.values()):
                 mode = office.mode(instant)
-                night.set_night_mode(db, mode, "desk_1", instant)
+                night.set_night_mode(db, mode, "phone desk_1", instant)
                 floor = view_at(db, instant)
                 for name in NAMES:
                     paper = papers[name].says(instant)
