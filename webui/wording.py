@@ -90,7 +90,7 @@ class Wording:
             return ""
         time = self.clock(times.to_text(switch.since))
         how, _, phone = switch.changed_by.partition(" ")
-        return self.t(f"night.by_{how}", time=time, phone=self._phones.get(phone, phone))
+        return self.t(f"night.by_{how}", time=time, phone=self._phones.get(phone, phone or "?"))
 
     def forgotten(self, forgotten: Forgotten) -> str:
         """That the night switch seems to be forgotten."""

@@ -29,12 +29,8 @@ def test_everything_there_is_to_watch() -> None:
 
 
 def test_the_whole_picture() -> None:
-    assert device_states(
-        {"anna": True, "bert": False},
-        night=True,
-        is_open={"support": True, "office": False},
-        waiting=["office"],
-    ) == {
+    opened = {"support": True, "office": False}
+    assert device_states({"anna": True, "bert": False}, night=True, is_open=opened, waiting=["office"]) == {
         "Custom:night": "INUSE",
         "Custom:presence-anna": "NOT_INUSE",
         "Custom:presence-bert": "BUSY",
