@@ -23,9 +23,11 @@ _COMMENTS: Mapping[str, tuple[str, str]] = {
     "department": (
         "Die Abteilungen. hours: \"always\" oder Zeiten je Tag; 22:00-02:00 endet am nächsten Tag;\n"
         "# Ausnahmen: \"2026-12-24\" = \"closed\", \"2026-12-27..2027-01-03\" = \"10:00-12:00\".\n"
+        "# ignores_night_switch = true: nur die Zeiten zählen, wo auch immer der Nachtschalter steht.\n"
         "# Ab choices: wenn niemand frei ist. promise_minutes = 0: keine Zusage; ticket_from = 0: nie.",
         "The departments. hours: \"always\" or times per day; 22:00-02:00 ends on the next day;\n"
         "# exceptions: \"2026-12-24\" = \"closed\", \"2026-12-27..2027-01-03\" = \"10:00-12:00\".\n"
+        "# ignores_night_switch = true: only the hours count, wherever the night switch stands.\n"
         "# From choices on: when nobody is free. promise_minutes = 0: no promise; ticket_from = 0: never.",
     ),
     "phone": (

@@ -27,6 +27,10 @@ _PAPER_FIRST, _PAPER_DAYS = date(YEAR - 1, 12, 28), 380
 _ZONES = ("Europe/Berlin", "Australia/Lord_Howe", "America/Havana", "America/St_Johns", "Asia/Kolkata")
 
 
+# Quarters of an hour after midnight: many in the hours in which clocks change, others anywhere.
+_QUARTERS = st.one_of(st.integers(0, 12), st.integers(0, 95))
+
+
 @dataclass(frozen=True, slots=True)
 class DepartmentRules:
     """When one department is open."""
@@ -57,7 +61,7 @@ def _spans(draw: st.DrawFn) -> tuple[Span, ...]:
     spans: list[Span] = []
     for weekday in range(7):
         for _ in range(draw(st.integers(0, 2))):
-            span = Span(weekday, draw(st.integers(0, 95)) * 15, draw(st.integers(0, 96)) * 15)
+            span = Span(weekday, draw(_QUARTERS) * 15, draw(_QUARTERS) * 15)
             if overlap([*spans, span]) is None:
                 spans.append(span)
     return tuple(sorted(spans))

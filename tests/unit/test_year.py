@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import tempfile
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from hypothesis import Phase, given, settings
@@ -29,6 +29,7 @@ from tests.unit.opening_rules import (
 from tests.unit.seed import NEW_DEPARTMENT, NEW_OFFICE
 from tests.unit.test_schedule import view_at
 
+HOUR = timedelta(hours=1)
 NAMES = ("one", "two", "three")
 
 
@@ -37,7 +38,8 @@ def calls_of(chance: random.Random, begin: datetime, papers: Iterable[PaperCalen
     found = [begin + chance.randrange(14 * 1440) * MINUTE for _ in range(12)]
     for paper in papers:
         turns = [at for at in paper.turns if begin < at < begin + AWAY]
-        for at in chance.sample(turns, min(8, len(turns))):
+        twice = [at for at in turns if at - HOUR in turns or at + HOUR in turns]  # when clocks are put back
+        for at in [*chance.sample(turns, min(8, len(turns))), *chance.sample(twice, min(4, len(twice)))]:
             found += [at - MINUTE, at]
     return sorted(found)
 
