@@ -31,7 +31,9 @@ SUPPORT = Department(
     title="Technik",
     language="de",
     greeting="greeting",
+    menu=(),
     is_open=True,
+    reopening=(),
     ring_seconds=20,
     message_seconds=60,
     offers_wait=True,
@@ -175,6 +177,8 @@ class House:
     fails: bool = False
     promised: list[str] = field(default_factory=list)
     tickets: list[str] = field(default_factory=list)
+    choices: dict[str, Department] = field(default_factory=dict)
+    entered: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     reports: list[Ring] = field(default_factory=list)
     in_line: int = 0
@@ -182,11 +186,14 @@ class House:
     prompts = Path("/prompts")
     recording = Path("/recordings/1.0.wav")
 
-    def department(self, _dialled: str) -> Department | None:
-        return self.at_number
+    def department(self, name: str) -> Department | None:
+        return self.choices.get(name) if self.choices and name else self.at_number
+
+    def enter_department(self, department: Department) -> None:
+        self.entered.append(department.name)
 
     @contextmanager
-    def place_in_line(self, _department: Department) -> Iterator[House]:
+    def place_in_line(self, _department: Department, _agent: str = "") -> Iterator[House]:
         self.in_line += 1
         self.stood_in_line += 1
         try:
