@@ -146,3 +146,18 @@ def test_an_empty_store_has_no_hours(tmp_path: Path) -> None:
     db = open_store(tmp_path / "empty.db")
     assert department_hours(db) == {}
     assert not refresh_schedule(db, SATURDAY)
+
+
+def test_who_ignores_the_night_switch_says_when_it_opens_wherever_that_stands(db: Database) -> None:
+    db.execute(
+        "INSERT INTO schedule (department, at, state, reopening) SELECT name, '2020-01-01T00:00:00.000Z',"
+        " 'closed', 'reopens-today&hour-8' FROM departments WHERE name <> 'always'"
+    )
+    db.execute("UPDATE departments SET ignores_night_switch = 1 WHERE name = 'never'")
+    db.execute("UPDATE night_switch SET mode = 'night'")
+    shown = db.execute("SELECT department, state, reopening FROM opening ORDER BY department").fetchall()
+    assert shown == [
+        ("always", "closed", ""),
+        ("hours", "closed", ""),  # nobody knows when the switch is moved
+        ("never", "closed", "reopens-today&hour-8"),
+    ]
