@@ -202,6 +202,8 @@ class Bookkeeper:
                 ledger.add_step(db, record.call, "rang in", record.detail, record.at)
             case "STEP":
                 ledger.add_step(db, record.call, record.detail, "", record.at)
+            case "TAKEN":
+                ledger.take_on_call(db, record.call, record.detail, record.at)
             case "BRIDGE_ENTER" if _is_attempt(record):
                 callbacks.connect(db, record.call, record.channel, record.at)
             case "BRIDGE_ENTER":

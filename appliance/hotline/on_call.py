@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from enum import StrEnum
 from zoneinfo import ZoneInfo
 
 from appliance.hotline.hours import DAY_MINUTES, Hours, State, changes
@@ -106,6 +107,38 @@ class OnCallPhone:
     def name(self) -> str:
         """Whom the story of a call names: the agent, or the number."""
         return self.agent or self.number
+
+
+@dataclass(frozen=True, slots=True)
+class OnCall:
+    """Who is rung now for a closed department, in order; nobody in a gap of its rota, or without one.
+
+    `announcement` is the prompt with which a phone is asked to press 1. An outside phone is rung over
+    `line`, which has so many `channels` (0: nobody knows), and is shown `shown_number`, the department's.
+    """
+
+    phones: tuple[OnCallPhone, ...] = ()
+    ring_seconds: int = 0
+    announcement: str = ""
+    shown_number: str = ""
+    line: str = ""
+    channels: int = 0
+
+
+class Rung(StrEnum):
+    """How ringing one phone on duty ended; the last two were not rung at all.
+
+    NOT_TAKEN: it was answered and nobody pressed 1, as a mailbox does.
+    """
+
+    TALKED = "talked"
+    NO_ANSWER = "no answer"
+    REFUSED = "refused"
+    NOT_TAKEN = "not taken"
+    UNREACHABLE = "unreachable"
+    CALLER_GONE = "caller gone"
+    TALKS = "talks"
+    NO_LINE = "no line"
 
 
 def on_duty(rota: Rota, instant: datetime) -> str:

@@ -38,6 +38,8 @@ _WORDS = {
         "not reached": "Nicht erreicht: {who} für {department}",
         "tried": "Dieser Anrufer bat um einen Rückruf. Er wurde {attempts} Mal angerufen und nicht erreicht.",
         "ticket": "Vorgang",
+        "on-call subject": "Bereitschaft nicht erreicht: {subject}",
+        "on-call": "Vorher war vom Bereitschaftsdienst niemand zu erreichen.",
     },
     "en": {
         "subject": "New message from {who} for {department}",
@@ -58,6 +60,8 @@ _WORDS = {
         "not reached": "Not reached: {who} for {department}",
         "tried": "This caller asked to be called back. He was called {attempts} times and not reached.",
         "ticket": "Ticket",
+        "on-call subject": "On-call duty not reached: {subject}",
+        "on-call": "Before that, nobody on duty could be reached.",
     },
 }
 
@@ -66,7 +70,8 @@ _WORDS = {
 class LetterFacts:
     """All that a letter says. `caller` is E.164 or whatever the network sent; `country` like "DE".
 
-    `seconds` is the length of a voice message; `attempts`, of a callback, how often it was tried.
+    `seconds` is the length of a voice message; `attempts`, of a callback, how often it was tried;
+    `on_call_missed` says that nobody on duty could be reached before.
     """
 
     message_id: str
@@ -83,6 +88,7 @@ class LetterFacts:
     seconds: float = 0.0
     attempts: int = 0
     ticket: str = ""
+    on_call_missed: bool = False
 
 
 def build_letter(facts: LetterFacts, mp3: bytes | None) -> EmailMessage:
@@ -100,13 +106,14 @@ def build_letter(facts: LetterFacts, mp3: bytes | None) -> EmailMessage:
     letter = EmailMessage(policy=SMTP)
     letter["From"] = Address(display_name=office, addr_spec=mail_address(facts.sender))
     letter["To"] = Address(addr_spec=mail_address(facts.recipient))
-    subject = words["not reached" if mp3 is None else "subject"]
-    letter["Subject"] = subject.format(who=who, department=department)
+    subject = words["not reached" if mp3 is None else "subject"].format(who=who, department=department)
+    letter["Subject"] = words["on-call subject"].format(subject=subject) if facts.on_call_missed else subject
     letter["Date"] = format_datetime(local)
     letter["Message-ID"] = facts.message_id
     letter["Auto-Submitted"] = "auto-generated"
     lines = [
         words["tried"].format(attempts=facts.attempts) if mp3 is None else words["opening"],
+        *([words["on-call"]] if facts.on_call_missed else []),
         "",
         f"{words['department']}: {department}",
         f"{words['caller']}: {number}",

@@ -13,9 +13,18 @@ from appliance.store import times
 from appliance.store.config_errors import ConfigError, Problem
 from appliance.store.config_hours import write_times
 from appliance.store.config_reader import read_config
-from appliance.store.config_values import Agent, Config, Department, MailServer, Office, Phone
+from appliance.store.config_values import (
+    Agent,
+    Config,
+    Department,
+    DepartmentRota,
+    MailServer,
+    Office,
+    Phone,
+)
 from appliance.store.config_writer import write_config
 from appliance.store.database import exclusive
+from appliance.store.on_call import export_rotas, refresh_duties, rota_rows
 from appliance.store.schedule import refresh_schedule, special_days
 
 __all__ = [
@@ -23,6 +32,7 @@ __all__ = [
     "Config",
     "ConfigError",
     "Department",
+    "DepartmentRota",
     "MailServer",
     "Office",
     "Phone",
@@ -34,6 +44,7 @@ __all__ = [
 
 # Children before parents, so that no reference is ever broken.
 _TABLES = (
+    *("duty_schedule", "duty_dates", "duty_weekdays", "duty_phones", "rotas"),
     *("presence", "speaks", "serves", "agents", "phones", "dialled_forms", "numbers"),
     *("schedule", "opening_hours", "special_days", "departments", "mail_server", "office"),
 )
@@ -65,6 +76,7 @@ def import_config(db: Database, config: Config) -> None:
             new = {"agent": agent.name, "state": "offline", "since": now}
             db.table("presence").insert(presence.get(agent.name, new))
         refresh_schedule(db, times.now())
+        refresh_duties(db, times.now())
 
 
 def export_config(db: Database) -> Config:
@@ -81,6 +93,7 @@ def export_config(db: Database) -> Config:
             tuple(_department(db, row) for row in list(db.query("SELECT * FROM departments ORDER BY rowid"))),
             tuple(Phone(**row) for row in db.query("SELECT * FROM phones ORDER BY rowid")),
             tuple(_agent(db, row) for row in list(db.query("SELECT * FROM agents ORDER BY rowid"))),
+            export_rotas(db),
         )
 
 
@@ -178,6 +191,7 @@ def _rows(config: Config) -> dict[str, list[dict[str, Any]]]:
         "speaks": [
             {"agent": agent.name, "language": name} for agent in config.agents for name in agent.languages
         ],
+        **rota_rows(config.rotas),
     }
 
 

@@ -47,9 +47,21 @@ def add_step(db: Database, call: str, step: str, detail: str, at: datetime) -> N
         )
 
 
+def take_on_call(db: Database, call: str, name: str, at: datetime) -> None:
+    """Enter that somebody on duty has pressed 1: an agent, or who answers at this number (E.164)."""
+    db.execute("UPDATE calls SET agent = ? WHERE call = ?", [name, call])
+    add_step(db, call, "on-call takes the call", name, at)
+
+
 def connect_call(db: Database, call: str, channel: str, at: datetime) -> None:
-    """Enter that the caller talks to the agent whose phone this channel is; other channels are not news."""
+    """Enter that the caller talks to the agent whose phone this channel is, or to the number on duty that
+    has taken the call; other channels are not news."""
     agent = agent_at(db, channel)
+    if not agent:
+        taken = db.execute(
+            "SELECT agent FROM calls WHERE call = ? AND connected_at = '' AND agent GLOB '+*'", [call]
+        ).fetchone()
+        agent = str(taken[0]) if taken else ""
     if not agent:
         return
     connected = db.execute(

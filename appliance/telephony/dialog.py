@@ -16,6 +16,7 @@ from appliance.hotline.ringing import Chance, Ring
 from appliance.telephony.asking import ask_for_callback, ask_for_ticket
 from appliance.telephony.call import WAKE_KEY, Call, House, Place
 from appliance.telephony.fastagi import CallerHungUp, CallerLeg
+from appliance.telephony.on_call_ring import reach_on_call
 
 _CALLBACK_KEY = "2"
 _MESSAGE_KEY = "3"
@@ -70,7 +71,7 @@ def take_call(leg: CallerLeg, house: House) -> None:
     else:
         house.note("closed told")
         call.hears("closed")
-        served = is_called_back(call, department, is_open=False)
+        served = reach_on_duty(call, department) or is_called_back(call, department, is_open=False)
     if not served:
         take_message(call, department)
     call.reaches("done")
@@ -106,7 +107,14 @@ def reach_an_agent(call: Call, department: Department) -> bool:
                 promise = callback_prompts(is_open=chance.is_open).promise
                 if key == _CALLBACK_KEY and department.offers_callback and ask_for_callback(call, promise):
                     return True
+    if not chance.is_open and reach_on_duty(call, department):
+        return True
     return is_called_back(call, department, is_open=chance.is_open)
+
+
+def reach_on_duty(call: Call, department: Department) -> bool:
+    """Ring whoever is on duty while the department is closed, where it has a rota; True when they talked."""
+    return reach_on_call(call, call.house.on_call(department), shown_to_agent(call, department, 0))
 
 
 @dataclass(slots=True)

@@ -1,0 +1,123 @@
+"""Ringing whoever is on duty for a closed department, one phone after the other, until somebody presses 1."""
+
+from __future__ import annotations
+
+from appliance.hotline.on_call import OnCall, OnCallPhone, Rung, line_has_channel
+from appliance.telephony.call import Call
+
+# What a desk phone on duty that is not to be rung does, in Asterisk's device states.
+_IN_A_CALL = frozenset({"INUSE", "BUSY", "RINGING", "RINGINUSE", "ONHOLD"})
+_CALL_REJECTED = "21"  # ITU-T Q.850; a phone's "decline" (SIP 603), which Dial takes for unreachable
+
+_RUNGS = {
+    "ANSWER": Rung.NOT_TAKEN,  # unless CONFIRMED says otherwise
+    "NOANSWER": Rung.NO_ANSWER,
+    "BUSY": Rung.REFUSED,
+    "DONTCALL": Rung.REFUSED,
+    "CANCEL": Rung.CALLER_GONE,
+    "": Rung.CALLER_GONE,  # he hung up before the phone was rung
+}
+
+
+def reach_on_call(call: Call, on_call: OnCall, shown: str) -> bool:
+    """Ring the phones on duty in order; True when the caller has talked to somebody.
+
+    Who has tried all of them, or found them in a call, is told so. A desk phone shows `shown`, an outside
+    one the department's number. Asterisk keeps for whom a phone is rung: none rings for two at once, nor
+    while its owner talks to a caller, be it the supervisor or the floor who rings.
+    """
+    rings = 0
+    for place, phone in enumerate(on_call.phones, 1):
+        call.leg.set("PLACE", str(place - 1))  # the floor goes on with the one after it
+        call.reaches("oncall")
+        rung = hindrance(call, on_call, phone)
+        if rung is None:
+            call.house.note("on-call rings", phone.name)
+            call.hears("on-call-next" if rings else "on-call-trying")
+            rings += 1
+            call.leg.set("CALLERID(name)", shown)
+            call.leg.set("PLACE", str(place))
+            rung = ring_phone(call, on_call, phone)
+        tell(call, phone, rung)
+        if rung is Rung.TALKED:
+            call.reaches("talked")
+            return True
+    if on_call.phones:
+        call.house.note("on-call not reached")
+        call.hears("on-call-nobody" if rings else "on-call-busy")
+    return False
+
+
+def hindrance(call: Call, on_call: OnCall, phone: OnCallPhone) -> Rung | None:
+    """Why this phone cannot be rung now; None when it is kept for this caller."""
+    if phone.number:
+        busy = len(call.leg.get(f"CHANNELS(^PJSIP/{on_call.line}-)").split())
+        if not on_call.line or not line_has_channel(on_call.channels, busy):
+            return Rung.NO_LINE
+    elif call.leg.get(f"DEVICE_STATE(PJSIP/{phone.phone})") in _IN_A_CALL:
+        return Rung.TALKS
+    call.leg.set("ON_CALL", phone.name)
+    if call.leg.get(f"TRYLOCK(on-call-{phone.name})") != "1":
+        call.leg.set("ON_CALL", "")
+        return Rung.TALKS
+    return None
+
+
+def ring_phone(call: Call, on_call: OnCall, phone: OnCallPhone) -> Rung:
+    """Ring this one phone while the caller hears music; who answers is asked to press 1.
+
+    Returns when it was not taken or when the conversation is over.
+    """
+    place = f"PJSIP/{phone.number}@{on_call.line}" if phone.number else f"PJSIP/{phone.phone}"
+    shown_number = f"f({on_call.shown_number})" if phone.number else ""
+    for variable in ("DIALSTATUS", "ANSWERED", "CONFIRMED"):
+        call.leg.set(variable, "")
+    try:
+        call.leg.run(
+            "Dial",
+            place,
+            str(on_call.ring_seconds),
+            f"gm{shown_number}U(on-call^{on_call.announcement}^{phone.name})",
+        )
+    finally:  # also when the caller hung up: what became of it is told, and the phone is free again
+        rung = result(call)
+        call.leg.get(f"UNLOCK(on-call-{phone.name})")
+        call.leg.set("ON_CALL", "")
+        if call.leg.hung_up:
+            tell(call, phone, rung)
+    return rung
+
+
+def result(call: Call) -> Rung:
+    """How ringing a phone ended, from what Dial and the phone's own dialog have left."""
+    status = call.leg.get("DIALSTATUS")
+    if call.leg.get("CONFIRMED") == "yes":
+        return Rung.TALKED
+    if call.leg.hung_up:
+        return Rung.CALLER_GONE
+    if call.leg.get("ANSWERED") == "yes":
+        return Rung.NOT_TAKEN
+    if status == "CHANUNAVAIL" and call.leg.get("HANGUPCAUSE") == _CALL_REJECTED:
+        return Rung.REFUSED
+    return _RUNGS.get(status, Rung.UNREACHABLE)
+
+
+def tell(call: Call, phone: OnCallPhone, rung: Rung) -> None:
+    """Add to the story how it went with this phone."""
+    match rung:
+        case Rung.TALKED:
+            call.house.note("conversation over", phone.name)
+        case Rung.NO_ANSWER:
+            call.house.note("on-call did not answer", phone.name)
+        case Rung.REFUSED:
+            call.house.note("on-call refused", phone.name)
+        case Rung.NOT_TAKEN:
+            call.house.note("on-call did not press 1", phone.name)
+        case Rung.UNREACHABLE:
+            call.house.note("on-call unreachable", phone.name)
+        case Rung.CALLER_GONE:
+            call.house.note("hung up while ringing", phone.name)
+        case Rung.TALKS:
+            call.house.note("on-call already talks", phone.name)
+        case Rung.NO_LINE:
+            call.house.note("no line for on-call", phone.name)
