@@ -116,13 +116,14 @@ def _duties(
     if not isinstance(value, dict) or not value:
         table.problem("duties", "duties")
         return ()
-    duties = []
+    duties: list[tuple[str, tuple[str, ...]]] = []
     for duty, contacts in value.items():
         wrong = checks.name(duty)
         if wrong is not None:
             table.problem(wrong, "duties", duty, value=shown(duty))
         if not isinstance(contacts, list) or not all(isinstance(contact, str) for contact in contacts):
             table.problem("not texts", "duties", duty)
+            duties.append((duty, ()))
             continue
         if not contacts:
             table.problem("empty", "duties", duty)
@@ -181,9 +182,7 @@ def _rota(table: Table, office: Office, duties: Sequence[str]) -> Rota:
     weekdays = _weekdays(table, duties)
     if not weeks and not weekdays:
         table.problem("rota without plan", "weeks")
-    hand_over = read_hand_over(table.text("hand_over", "mon 08:00"))
-    if hand_over is None:
-        table.problem("hand-over", "hand_over", value=shown(table.text("hand_over", "")))
+    hand_over = read_hand_over(table.text("hand_over", "mon 08:00", _check_hand_over))
     zone = "UTC" if checks.time_zone(office.time_zone) else office.time_zone
     return Rota(
         hand_over=hand_over or _ANY_HAND_OVER,
@@ -250,6 +249,10 @@ def _plan(table: Table, key: str) -> list[tuple[str, str]]:
     return list(value.items())
 
 
+def _check_hand_over(text: str) -> str | None:
+    return "hand-over" if read_hand_over(text) is None else None
+
+
 def _check_duty(table: Table, duties: Sequence[str], duty: str, *keys: str | int) -> None:
-    if duty not in duties:
+    if duties and duty not in duties:  # without any, that is the problem
         table.problem("no such duty", *keys, suggestion=similar(duty, duties), value=shown(duty))

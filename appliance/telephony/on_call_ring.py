@@ -32,12 +32,9 @@ def reach_on_call(call: Call, on_call: OnCall, shown: str) -> bool:
         call.reaches("oncall")
         rung = hindrance(call, on_call, phone)
         if rung is None:
-            call.house.note("on-call rings", phone.name)
-            call.hears("on-call-next" if rings else "on-call-trying")
-            rings += 1
             call.leg.set("CALLERID(name)", shown)
-            call.leg.set("PLACE", str(place))
-            rung = ring_phone(call, on_call, phone)
+            rung = ring_phone(call, on_call, place, "on-call-next" if rings else "on-call-trying")
+            rings += 1
         tell(call, phone, rung)
         if rung is Rung.TALKED:
             call.reaches("talked")
@@ -50,9 +47,11 @@ def reach_on_call(call: Call, on_call: OnCall, shown: str) -> bool:
 
 def hindrance(call: Call, on_call: OnCall, phone: OnCallPhone) -> Rung | None:
     """Why this phone cannot be rung now; None when it is kept for this caller."""
+    if phone.number and not on_call.line:
+        return Rung.NO_LINE
     if phone.number:
         busy = len(call.leg.get(f"CHANNELS(^PJSIP/{on_call.line}-)").split())
-        if not on_call.line or not line_has_channel(on_call.channels, busy):
+        if not line_has_channel(on_call.channels, busy):
             return Rung.NO_LINE
     elif call.leg.get(f"DEVICE_STATE(PJSIP/{phone.phone})") in _IN_A_CALL:
         return Rung.TALKS
@@ -63,19 +62,23 @@ def hindrance(call: Call, on_call: OnCall, phone: OnCallPhone) -> Rung | None:
     return None
 
 
-def ring_phone(call: Call, on_call: OnCall, phone: OnCallPhone) -> Rung:
-    """Ring this one phone while the caller hears music; who answers is asked to press 1.
+def ring_phone(call: Call, on_call: OnCall, place: int, prompt: str) -> Rung:
+    """Ring the phone in this place while the caller hears a prompt, then music; it is asked to press 1.
 
     Returns when it was not taken or when the conversation is over.
     """
-    place = f"PJSIP/{phone.number}@{on_call.line}" if phone.number else f"PJSIP/{phone.phone}"
+    phone = on_call.phones[place - 1]
+    device = f"PJSIP/{phone.number}@{on_call.line}" if phone.number else f"PJSIP/{phone.phone}"
     shown_number = f"f({on_call.shown_number})" if phone.number else ""
     for variable in ("DIALSTATUS", "ANSWERED", "CONFIRMED"):
         call.leg.set(variable, "")
+    call.house.note("on-call rings", phone.name)
     try:
+        call.hears(prompt)
+        call.leg.set("PLACE", str(place))
         call.leg.run(
             "Dial",
-            place,
+            device,
             str(on_call.ring_seconds),
             f"gm{shown_number}U(on-call^{on_call.announcement}^{phone.name})",
         )

@@ -13,16 +13,18 @@ from appliance.hotline.callback_numbers import Refusal
 from appliance.hotline.presence import Presence
 from appliance.store import people, times
 from appliance.store.database import open_store
-from appliance.telephony import asking, callback_call, dialog
+from appliance.telephony import asking, callback_call, dialog, on_call_ring
 from appliance.telephony.box import DIALPLAN
 from appliance.telephony.prompts.catalogue import load_catalogue
 from tests.unit.seed import seeded_store
 
 FLOOR = DIALPLAN.read_text()
-DIALOGS = [Path(module.__file__).read_text() for module in (dialog, asking, callback_call, house)]
+DIALOGS = [
+    Path(module.__file__).read_text() for module in (dialog, asking, callback_call, on_call_ring, house)
+]
 
 # What no dialog names: a department's own greeting and extra prompts, and what is made of values.
-BY_SETTING = {"greeting", "try-later"}
+BY_SETTING = {"greeting", "try-later", "on-call"}
 BY_VALUE = {
     *ANNOUNCEMENT_KEYS,
     *(f"callback-refused-{refusal}" for refusal in Refusal if refusal is not Refusal.NO_NUMBER),
