@@ -137,8 +137,17 @@ class Rung(StrEnum):
     NOT_TAKEN = "not taken"
     UNREACHABLE = "unreachable"
     CALLER_GONE = "caller gone"
+    MESSAGE_WANTED = "message wanted"
     TALKS = "talks"
     NO_LINE = "no line"
+
+
+class Duty(StrEnum):
+    """What came of ringing all who are on duty."""
+
+    TALKED = "talked"
+    MESSAGE_WANTED = "message wanted"
+    NOT_REACHED = "not reached"
 
 
 def on_duty(rota: Rota, instant: datetime) -> str:

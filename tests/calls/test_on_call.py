@@ -301,3 +301,27 @@ def test_killed_at_any_step_who_takes_it_talks_to_the_end(office: SimulatedOffic
     office.start_supervisor()
     assert office.outcome(office.call_of(caller)) == "talked"
     assert office.desk("bert").times_rung == 0
+
+
+@pytest.mark.parametrize("supervisor", [True, False])
+def test_who_would_rather_leave_a_message_presses_3_while_it_rings(
+    make_office: Callable[..., SimulatedOffice], supervisor: bool
+) -> None:
+    office = make_office(with_rota(MOBILE, "bert"), supervisor=supervisor)
+    caller, mobile = office.caller(), office.customer(MOBILE)
+    caller.dials(SUPPORT)
+    mobile.rings()
+    caller.presses("3")
+    mobile.stops_ringing()
+    caller.hears("leave-message")
+    caller.says(VOICE_OF_CALLER)
+    caller.presses("#")
+    caller.hears("message-thanks")
+    caller.waits_until_cut_off()
+    if not supervisor:
+        office.start_supervisor()
+    assert office.outcome(office.call_of(caller)) == "message"
+    assert office.mail_arrives()["Subject"].startswith("Neue Nachricht"), "the duty was not missed"
+    assert len(office.mail_server.mails) == 1
+
+    nothing_is_left(office)

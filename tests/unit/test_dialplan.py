@@ -73,6 +73,7 @@ def test_every_prompt_is_played_by_somebody_and_every_played_prompt_exists() -> 
     named = r"[a-z-]*[a-z]"
     by_floor = set(re.findall(rf"Playback\(\$\{{PROMPTS\}}/({named})\)", FLOOR))
     by_floor |= set(re.findall(rf"Read\(\w+,\$\{{PROMPTS\}}/({named}),", FLOOR))
+    by_floor |= set(re.findall(rf"[(&]\$\{{PROMPTS\}}/({named})[&,]", FLOOR))  # one of several
     by_floor |= {f"presence-{state}" for state in Presence}  # presence-${ARG1}
     assert by_floor <= catalogue
     by_dialog = {text for source in DIALOGS for text in strings(source) if text in catalogue}

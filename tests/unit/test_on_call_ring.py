@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from appliance.hotline.on_call import OnCall, OnCallPhone
+from appliance.hotline.on_call import Duty, OnCall, OnCallPhone
 from appliance.telephony.call import Call
+from appliance.telephony.dialog import take_call
 from appliance.telephony.fastagi import CallerHungUp
 from appliance.telephony.on_call_ring import reach_on_call
-from tests.unit.test_dialog import Clock, House, Leg
+from tests.unit.test_dialog import SUPPORT, Clock, House, Leg
 
 MOBILE, DESK = OnCallPhone(number="+491712345678"), OnCallPhone("bert", "desk_2")
 DUTY = OnCall((MOBILE, DESK), 25, "on-call", "+4993155510", "line", 2)
@@ -58,15 +59,20 @@ class DutyLeg(Leg):
 
 
 def rings(
-    asterisk: Asterisk | None = None, on_call: OnCall = DUTY, **facts: Any
-) -> tuple[bool | None, DutyLeg, House]:
-    """Whether somebody on duty has talked; None when the caller has hung up."""
+    asterisk: Asterisk | None = None, on_call: OnCall = DUTY, *, offers_message: bool = True, **facts: Any
+) -> tuple[Duty | None, DutyLeg, House]:
+    """What came of it; None when the caller has hung up."""
     asterisk = asterisk or Asterisk()
     leg = DutyLeg(asterisk, **facts)
     house = House(leg)
     reached = None
     try:
-        reached = reach_on_call(Call(leg, house), on_call, "Technik: Erika")  # type: ignore[arg-type]
+        reached = reach_on_call(
+            Call(leg, house),  # type: ignore[arg-type]
+            on_call,
+            shown="Technik: Erika",
+            offers_message=offers_message,
+        )
     except CallerHungUp:
         assert leg.hung_up
     assert asterisk.kept == [], "every phone is free for others again"
@@ -82,9 +88,9 @@ OVER_THE_LINE, ON_THE_DESK = "PJSIP/+491712345678@line", "PJSIP/desk_2"
 
 def test_the_first_who_presses_1_has_the_call() -> None:
     reached, leg, house = rings(dials=["ANSWER CONFIRMED ANSWERED"])
-    assert reached is True
+    assert reached is Duty.TALKED
     assert dialled(leg) == [OVER_THE_LINE]
-    assert leg.heard() == ["on-call-trying"]
+    assert leg.heard() == ["on-call-trying", "offer-message"]
     assert house.notes == ["on-call rings", "conversation over"]
     assert leg.variables["STEP"] == "talked"
 
@@ -104,22 +110,22 @@ def test_the_first_who_presses_1_has_the_call() -> None:
 )
 def test_however_it_goes_wrong_the_next_is_rung(dial: str, note: str) -> None:
     reached, leg, house = rings(dials=[dial, "ANSWER CONFIRMED ANSWERED"])
-    assert reached is True
+    assert reached is Duty.TALKED
     assert dialled(leg) == [OVER_THE_LINE, ON_THE_DESK]
-    assert leg.heard() == ["on-call-trying", "on-call-next"]
+    assert leg.heard() == ["on-call-trying", "offer-message", "on-call-next"]
     assert house.notes == ["on-call rings", note, "on-call rings", "conversation over"]
 
 
 def test_when_nobody_takes_it_he_is_told() -> None:
     reached, leg, house = rings(dials=["BUSY", "NOANSWER"])
-    assert reached is False
+    assert reached is Duty.NOT_REACHED
     assert leg.heard()[-1] == "on-call-nobody"
     assert house.notes[-1] == "on-call not reached"
 
 
 def test_without_a_rota_or_in_its_gap_nothing_is_said() -> None:
     reached, leg, house = rings(on_call=OnCall())
-    assert (reached, leg.log, house.notes) == (False, [], [])
+    assert (reached, leg.log, house.notes) == (Duty.NOT_REACHED, [], [])
 
 
 def test_a_full_line_or_none_at_all_rings_no_mobile() -> None:
@@ -127,17 +133,55 @@ def test_a_full_line_or_none_at_all_rings_no_mobile() -> None:
         _, leg, house = rings(asterisk, on_call, dials=["ANSWER CONFIRMED"])
         assert dialled(leg) == [ON_THE_DESK]
         assert house.notes[0] == "no line for on-call"
-        assert leg.heard() == ["on-call-trying"]
+        assert leg.heard() == ["on-call-trying", "offer-message"]
 
 
 @pytest.mark.parametrize("state", ["INUSE", "BUSY", "RINGING", "RINGINUSE", "ONHOLD"])
 def test_who_talks_already_is_not_rung_and_the_caller_is_told(state: str) -> None:
     asterisk = Asterisk(states={"desk_2": state}, kept_by_others={"on-call-+491712345678"})
     reached, leg, house = rings(asterisk)
-    assert reached is False
+    assert reached is Duty.NOT_REACHED
     assert dialled(leg) == []
     assert leg.heard() == ["on-call-busy"]
     assert house.notes == ["on-call already talks", "on-call already talks", "on-call not reached"]
+
+
+def test_who_would_rather_leave_a_message_presses_3_at_every_moment() -> None:
+    for facts in ({"keys": "3"}, {"keys": ["", "3"]}, {"dials": ["CANCEL"]}, {"dials": ["BUSY", "CANCEL"]}):
+        reached, leg, house = rings(**facts)  # type: ignore[arg-type]
+        assert reached is Duty.MESSAGE_WANTED
+        assert house.notes[-1] == "message chosen"
+        assert leg.variables["EXITCONTEXT" if "dials" in facts else "ON_CALL"] in ("on-call-keys", "")
+
+
+def test_where_no_message_is_offered_none_is_taken() -> None:
+    reached, leg, _ = rings(offers_message=False, keys="3", dials=["BUSY", "BUSY"])
+    assert reached is Duty.NOT_REACHED
+    assert "offer-message" not in leg.heard()
+
+
+def closed_call(keys: str | list[str] = "", **facts: Any) -> tuple[DutyLeg, House]:
+    """A whole call to a department that is closed and has somebody on duty."""
+    leg = DutyLeg(Asterisk(), keys=keys, **facts)
+    house = House(leg, at_number=replace(SUPPORT, is_open=False), duty=DUTY)
+    take_call(leg, house)  # type: ignore[arg-type]
+    assert leg.variables["STEP"] == "done"
+    return leg, house
+
+
+def test_a_closed_department_rings_its_duty_before_it_offers_what_is_left() -> None:
+    leg, house = closed_call(dials=["BUSY", "ANSWER CONFIRMED"])
+    assert leg.heard() == ["greeting", "closed", "on-call-trying", "offer-message", "on-call-next"]
+    assert leg.variables["CALLERID(name)"] == "Technik: Erika"
+    leg, house = closed_call()
+    after = leg.heard()[leg.heard().index("on-call-nobody") + 1 :]
+    assert after[:2] == ["offer-callback-opening", "offer-message"]
+    assert after[-2:] == ["leave-message", "message-thanks"]
+    leg, house = closed_call(["", "", "3"])
+    assert leg.heard()[-3:] == ["on-call-trying", "leave-message", "message-thanks"], (
+        "nothing else is offered"
+    )
+    assert house.stood_in_line == 0
 
 
 def test_an_analogue_phone_nobody_knows_of_is_rung() -> None:
@@ -159,8 +203,10 @@ def test_where_the_floor_goes_on_when_we_are_lost() -> None:
             super().run(application, *arguments)
 
     leg = Watched(Asterisk(), dials=["BUSY", "ANSWER CONFIRMED"])
-    assert reach_on_call(Call(leg, House(leg)), DUTY, "Technik")  # type: ignore[arg-type]
+    call = Call(leg, House(leg))  # type: ignore[arg-type]
+    assert reach_on_call(call, DUTY, shown="Technik", offers_message=True) is Duty.TALKED
     assert places == [
+        ("told", "0", "oncall"),
         ("told", "0", "oncall"),
         (OVER_THE_LINE, "1", "+491712345678"),
         ("told", "1", "oncall"),
@@ -172,7 +218,10 @@ def test_where_the_floor_goes_on_when_we_are_lost() -> None:
 @given(
     st.lists(
         st.sampled_from(
-            ("NOANSWER", "BUSY", "ANSWER ANSWERED", "ANSWER CONFIRMED", "CANCEL hangup", "ANSWER hangup")
+            (
+                *("NOANSWER", "BUSY", "ANSWER ANSWERED", "ANSWER CONFIRMED"),
+                *("CANCEL", "CANCEL hangup", "ANSWER hangup"),
+            )
         ),
         max_size=3,
     ),
@@ -189,6 +238,7 @@ def test_whenever_he_hangs_up_every_phone_is_free_again_and_its_end_is_told(
     rung = house.notes.count("on-call rings")
     assert len(dialled(leg)) <= rung <= 2
     assert (reached is None) == leg.hung_up
-    if not leg.hung_up:
-        assert reached == ("conversation over" in house.notes)
-        assert reached or leg.heard()[-1] in ("on-call-nobody", "on-call-busy")
+    assert (reached is Duty.TALKED) <= ("conversation over" in house.notes)
+    assert (reached is Duty.MESSAGE_WANTED) == ("message chosen" in house.notes)
+    if reached is Duty.NOT_REACHED:
+        assert leg.heard()[-1] in ("on-call-nobody", "on-call-busy")
