@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import os
 import queue
 import signal
 import threading
@@ -45,6 +46,22 @@ _DEVICE_STATES = {
     Presence.AWAY: "BUSY",
     Presence.OFFLINE: "UNAVAILABLE",
 }
+
+
+def end_with_any_thread() -> None:
+    """From now on the program ends, with exit status 1, when any of its threads dies of an error.
+
+    Half a supervisor would take calls nobody enters. A whole new one is started in its place, and
+    until then the floor has the calls.
+    """
+
+    def die(dead: threading.ExceptHookArgs) -> None:
+        error = (dead.exc_type, dead.exc_value or dead.exc_type(), dead.exc_traceback)
+        log.critical("thread %s died; the supervisor ends", dead.thread and dead.thread.name, exc_info=error)
+        logging.shutdown()
+        os._exit(1)  # a thread that waits for the dead one would never end by itself
+
+    threading.excepthook = die
 
 
 class Supervisor:
@@ -105,6 +122,7 @@ class Supervisor:
 
     def run(self) -> None:
         """Run until told to end (SIGTERM, SIGINT)."""
+        end_with_any_thread()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._stopping.set())
         self.start()
