@@ -55,7 +55,9 @@ def _missing_prompts(db: Database, settings: Settings) -> list[str]:
     # Who is on duty is spoken to in the office's language.
     wanted += [
         (prompt, office_facts(db).language)
-        for (prompt,) in db.execute("SELECT DISTINCT announcement FROM rotas").fetchall()
+        for (prompt,) in db.execute(
+            "SELECT DISTINCT department_prompt FROM rotas WHERE department_prompt <> ''"
+        ).fetchall()
     ]
     try:
         check_prompts(settings.prompts, wanted)

@@ -113,13 +113,14 @@ class OnCallPhone:
 class OnCall:
     """Who is rung now for a closed department, in order; nobody in a gap of its rota, or without one.
 
-    `announcement` is the prompt with which a phone is asked to press 1. An outside phone is rung over
-    `line`, which has so many `channels` (0: nobody knows), and is shown `shown_number`, the department's.
+    `department_prompt` names the department ("for technical support"), '' when nothing does. An outside
+    phone is rung over `line`, which has so many `channels` (0: nobody knows), and is shown `shown_number`,
+    the department's.
     """
 
     phones: tuple[OnCallPhone, ...] = ()
     ring_seconds: int = 0
-    announcement: str = ""
+    department_prompt: str = ""
     shown_number: str = ""
     line: str = ""
     channels: int = 0

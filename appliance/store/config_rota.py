@@ -18,7 +18,6 @@ from appliance.store.config_hours import DAYS, read_dates, read_weekdays, sugges
 from appliance.store.config_table import Table, similar
 from appliance.store.config_values import Agent, Department, DepartmentRota, Office
 
-ANNOUNCEMENT = "on-call"
 RING_SECONDS = 25  # the mailbox of many a mobile answers later than that
 
 _HAND_OVER = re.compile(r"([a-z]+) +([0-9:]+)")
@@ -64,7 +63,6 @@ def read_rotas(
                 duties=duties,
                 rota=_rota(table, office, [duty for duty, _ in duties]),
                 ring_seconds=table.whole("ring_seconds", RING_SECONDS, 5, 120),
-                announcement=table.text("announcement", ANNOUNCEMENT, checks.prompt),
             )
         )
         table.finish()
@@ -86,7 +84,6 @@ def write_rota(rota: DepartmentRota, written: Callable[[str], str]) -> dict[str,
         "weekdays": {DAYS[weekday]: duty for weekday, duty in plan.weekdays},
         "dates": {write_dates(each.first, each.last): each.duty for each in plan.dates},
         "ring_seconds": rota.ring_seconds,
-        "announcement": rota.announcement,
     }
 
 

@@ -117,15 +117,13 @@ class Agent:
 class DepartmentRota:
     """Who is rung while a department is closed: `duties` are named lists of whom to ring, in order.
 
-    Each is the name of an agent or a number (E.164). `rota` says which duty is on when; `announcement` is
-    the prompt with which a phone is asked to press 1.
+    Each is the name of an agent or a number (E.164). `rota` says which duty is on when.
     """
 
     department: str
     duties: tuple[tuple[str, tuple[str, ...]], ...]
     rota: Rota
     ring_seconds: int
-    announcement: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -152,7 +152,7 @@ CREATE TABLE rotas (
   weeks TEXT NOT NULL,
   first_week TEXT NOT NULL,
   ring_seconds INTEGER NOT NULL CHECK (ring_seconds BETWEEN 5 AND 120),
-  announcement TEXT NOT NULL
+  department_prompt TEXT NOT NULL
 ) STRICT;
 CREATE TABLE duty_phones (
   department TEXT NOT NULL REFERENCES rotas (department) ON DELETE CASCADE,
@@ -378,8 +378,11 @@ CREATE VIEW on_duty AS
 CREATE VIEW on_call AS
   SELECT d.department || '/' || p.place AS entry, p.place, d.department, d.duty,
     coalesce(p.agent, p.number) AS name, coalesce(a.phone, '') AS phone, coalesce(p.number, '') AS number,
-    r.ring_seconds, r.announcement,
-    coalesce((SELECT min(n.number) FROM numbers AS n WHERE n.department = d.department), '') AS shown_number
+    r.ring_seconds, r.department_prompt,
+    coalesce(
+      (SELECT min(number) FROM numbers WHERE department = d.department AND agent IS NULL AND block IS NULL),
+      (SELECT min(number) FROM numbers WHERE department = d.department AND agent IS NULL),
+      (SELECT min(number) FROM numbers WHERE agent IS NULL), '') AS shown_number
   FROM on_duty AS d
   JOIN rotas AS r ON r.department = d.department
   JOIN duty_phones AS p ON p.department = d.department AND p.duty = d.duty

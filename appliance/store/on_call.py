@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from sqlite_utils import Database
 
+from appliance.hotline.menu import menu_prompt
 from appliance.hotline.on_call import (
     DutyDates,
     OnCall,
@@ -21,7 +22,7 @@ from appliance.hotline.on_call import (
     on_duty,
 )
 from appliance.store.config_rota import read_hand_over, write_hand_over
-from appliance.store.config_values import DepartmentRota
+from appliance.store.config_values import Department, DepartmentRota
 from appliance.store.database import exclusive
 from appliance.store.schedule import AHEAD_DAYS, department_hours
 from appliance.store.times import to_text
@@ -52,7 +53,7 @@ def on_call(db: Database, department: str) -> OnCall:
     return OnCall(
         phones=tuple(_phone(row) for row in rows),
         ring_seconds=rows[0]["ring_seconds"],
-        announcement=rows[0]["announcement"],
+        department_prompt=rows[0]["department_prompt"],
         shown_number=rows[0]["shown_number"],
     )
 
@@ -89,8 +90,13 @@ def rotas(db: Database) -> dict[str, Rota]:
     }
 
 
-def rota_rows(rotas: Sequence[DepartmentRota]) -> dict[str, list[dict[str, Any]]]:
+def rota_rows(
+    rotas: Sequence[DepartmentRota], departments: Sequence[Department]
+) -> dict[str, list[dict[str, Any]]]:
     """What the tables hold of these rotas, parents first."""
+    prompts = {
+        department.name: department.menu_prompt or menu_prompt(department.name) for department in departments
+    }
     return {
         "rotas": [
             {
@@ -99,7 +105,7 @@ def rota_rows(rotas: Sequence[DepartmentRota]) -> dict[str, list[dict[str, Any]]
                 "weeks": " ".join(rota.rota.weeks),
                 "first_week": rota.rota.first_week.isoformat(),
                 "ring_seconds": rota.ring_seconds,
-                "announcement": rota.announcement,
+                "department_prompt": prompts[rota.department],
             }
             for rota in rotas
         ],
@@ -142,7 +148,6 @@ def export_rotas(db: Database) -> tuple[DepartmentRota, ...]:
             duties=_duties(db, row["department"]),
             rota=plans[row["department"]],
             ring_seconds=row["ring_seconds"],
-            announcement=row["announcement"],
         )
         for row in list(db.query("SELECT * FROM rotas ORDER BY rowid"))
     )

@@ -60,7 +60,6 @@ def test_a_rota_is_read() -> None:
             ),
         ),
         ring_seconds=25,
-        announcement="on-call",
     )
     assert read_config(GOOD).rotas == ()
 
@@ -144,7 +143,6 @@ def test_the_example_shows_a_rota_that_can_be_taken_over() -> None:
         ),
         ("2026-12-31 =", "2026-12-26 =", "dates twice", "rota.support.dates.2026-12-26"),
         ("weeks = [", "ring_seconds = 4\nweeks = [", "range", "rota.support.ring_seconds"),
-        ("weeks = [", 'announcement = "../x"\nweeks = [', "not a name", "rota.support.announcement"),
         ("weeks = [", "since = 2026-11-30\nweeks = [", "unknown", "rota.support.since"),
         ("[[rota]]", "[rota]", "not tables", "rota"),
         ('phone = "desk_1"\n', "", "missing", "agent.anna.phone"),

@@ -26,7 +26,7 @@ DIALOGS = [
 ]
 
 # What no dialog names: a department's own greeting and extra prompts, and what is made of values.
-BY_SETTING = {"greeting", "try-later", "on-call"}
+BY_SETTING = {"greeting", "try-later"}
 BY_VALUE = {
     *ANNOUNCEMENT_KEYS,
     *MENU_PROMPTS,
@@ -78,7 +78,7 @@ def test_every_prompt_is_played_by_somebody_and_every_played_prompt_exists() -> 
     named = r"[a-z-]*[a-z]"
     by_floor = set(re.findall(rf"Playback\(\$\{{PROMPTS\}}/({named})\)", FLOOR))
     by_floor |= set(re.findall(rf"Read\(\w+,\$\{{PROMPTS\}}/({named}),", FLOOR))
-    by_floor |= set(re.findall(rf"[(&]\$\{{PROMPTS\}}/({named})[&,]", FLOOR))  # one of several
+    by_floor |= set(re.findall(rf"[,(&]\$\{{PROMPTS\}}/({named})[&,$]", FLOOR))  # one of several
     by_floor |= {f"presence-{state}" for state in Presence}  # presence-${ARG1}
     assert by_floor <= catalogue
     by_dialog = {text for source in DIALOGS for text in strings(source) if text in catalogue}

@@ -100,7 +100,7 @@ def test_the_phones_come_in_their_order_with_the_department_s_number(db: Databas
     numbers = [f"+4917123456{n:02}" for n in range(1, 12)]
     assert [phone.name for phone in found.phones] == [*numbers, "anna"], "the eleventh is not the second"
     assert found.phones[-1] == OnCallPhone("anna", "desk_1", "")
-    assert (found.ring_seconds, found.announcement) == (25, "on-call")
+    assert (found.ring_seconds, found.department_prompt) == (25, "menu-support")
     assert found.shown_number == "+4993155510"
     entry = next(db.query("SELECT * FROM on_call WHERE entry = 'support/2'"))
     assert (entry["name"], entry["phone"], entry["number"]) == (numbers[1], "", numbers[1])
@@ -148,10 +148,10 @@ def test_the_status_complains_of_a_gap_and_of_an_announcement_without_a_sound(
     )
     assert len(german) == len(english) == 1
     assert german != english
-    text = WITH_ROTA + 'announcement = "on-call-technik"\n'
+    text = WITH_ROTA.replace('title = "Technik"', 'title = "Technik"\nmenu_prompt = "menu-technik"')
     import_config(db, read_config(text))
     state = look(db, settings)
     assert state["rota_gaps"] == []
-    assert "on-call-technik (de)" in state["prompts_missing"]
+    assert "menu-technik (de)" in state["prompts_missing"]
     import_config(db, read_config(GOOD))
     assert look(db, settings)["rota_gaps"] == []

@@ -17,7 +17,7 @@ from appliance.telephony.on_call_ring import reach_on_call
 from tests.unit.test_dialog import SUPPORT, Clock, House, Leg
 
 MOBILE, DESK = OnCallPhone(number="+491712345678"), OnCallPhone("bert", "desk_2")
-DUTY = OnCall((MOBILE, DESK), 25, "on-call", "+4993155510", "line", 2)
+DUTY = OnCall((MOBILE, DESK), 25, "menu-support", "+4993155510", "line", 2)
 
 
 @dataclass
