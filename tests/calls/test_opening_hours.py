@@ -19,7 +19,9 @@ def test_a_caller_hears_on_which_day_and_when_it_opens_again(
 ) -> None:
     opens = datetime.now(ZoneInfo("Europe/Berlin")) + timedelta(days=3)
     hours = f'{{ {DAYS[opens.weekday()]} = "08:30-17:00" }}'
-    office = make_office(OFFICE.replace('hours = "always"', f"hours = {hours}"), supervisor=supervisor)
+    office = make_office(
+        OFFICE.replace('hours = "always"', f"hours = {hours}"), supervisor=supervisor, shipped=True
+    )
     caller = office.caller()
     caller.dials("0931 555-10")
     told = caller.hears("closed", after=caller.hears("greeting"))
