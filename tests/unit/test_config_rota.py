@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from appliance.hotline.on_call import DutyDates, HandOver, Rota
 from appliance.store.config import (
@@ -18,6 +20,7 @@ from appliance.store.config import (
     read_config,
     write_config,
 )
+from appliance.store.config_checks import RESERVED
 from appliance.store.database import open_store
 from tests.unit.test_config import EXAMPLE, GOOD
 
@@ -174,3 +177,70 @@ def test_why_a_number_is_not_called_is_said_in_both_languages() -> None:
     (problem,) = refused.value.problems
     assert "besondere Gebühren" in problem.text("de")
     assert "special charges" in problem.text("en")
+
+
+# Any rota there can be, and any damage
+
+
+@st.composite
+def rotas(draw: st.DrawFn) -> DepartmentRota:
+    contacts = st.lists(
+        st.sampled_from(["anna", "+491712345678", "+436601234567", "+4993155599"]), unique=True
+    )
+    duties = draw(
+        st.dictionaries(
+            st.from_regex(r"[a-z][a-z0-9_-]{0,30}", fullmatch=True).filter(lambda name: name not in RESERVED),
+            contacts.filter(bool).map(tuple),
+            min_size=1,
+            max_size=4,
+        )
+    )
+    names = st.sampled_from(sorted(duties))
+    weekdays = draw(st.dictionaries(st.integers(0, 6), names))
+    weeks = draw(st.lists(names, min_size=0 if weekdays else 1, max_size=5))
+    dates, day = [], draw(st.dates(date(2026, 1, 1), date(2030, 1, 1)))
+    for gap, length in draw(st.lists(st.tuples(st.integers(1, 90), st.integers(0, 40)), max_size=3)):
+        first = day + timedelta(days=gap)
+        day = first + timedelta(days=length)
+        dates.append(DutyDates(first, day, draw(names)))
+    return DepartmentRota(
+        department="support",
+        duties=tuple(duties.items()),
+        rota=Rota(
+            HandOver(draw(st.integers(0, 6)), draw(st.integers(0, 1439))),
+            ZoneInfo("Europe/Berlin"),
+            tuple(weeks),
+            draw(st.dates(date(2020, 1, 1), date(2040, 1, 1))),
+            tuple(sorted(weekdays.items())),
+            tuple(dates),
+        ),
+        ring_seconds=draw(st.integers(5, 120)),
+    )
+
+
+@settings(max_examples=50, deadline=None)
+@given(rota=rotas())
+def test_every_rota_is_read_back_and_given_back_the_same(rota: DepartmentRota) -> None:
+    config = replace(read_config(WITH_ROTA), rotas=(rota,))
+    assert read_config(write_config(config)) == config
+    db = open_store(":memory:", durable=False)
+    import_config(db, config)
+    assert export_config(db) == config
+    assert db.execute("PRAGMA foreign_key_check").fetchall() == []
+    db.close()
+
+
+@settings(max_examples=150, deadline=None)
+@given(data=st.data())
+def test_no_damage_to_a_rota_is_anything_but_refused_or_read(data: st.DataObject) -> None:
+    begin = WITH_ROTA.index("[[rota]]")
+    start = data.draw(st.integers(begin, len(WITH_ROTA)))
+    end = data.draw(st.integers(start, min(len(WITH_ROTA), start + 40)))
+    damage = data.draw(st.text("[]{}\"'\\=,.#\n \tabc019-+:\x00ü", max_size=12))
+    try:
+        config = read_config(WITH_ROTA[:start] + damage + WITH_ROTA[end:])
+    except ConfigError as error:
+        for problem in error.problems:
+            assert problem.text("de") != problem.text("en")
+    else:
+        assert read_config(write_config(config)) == config
