@@ -38,6 +38,7 @@ log = logging.getLogger(__name__)
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _HOUR = 3600.0
+_HALF_A_MINUTE = 30.0
 _LOOK_AGAIN = 5.0
 _RECORDING_STILL_SECONDS = 5.0  # Asterisk writes a running recording more often than that
 _SOON = 1.0
@@ -115,6 +116,7 @@ class Supervisor:
             lambda db: callbacks.give_up_old(db, times.now()): _HOUR,
             lambda _db: self._ask_phone_states(): _LOOK_AGAIN,
             lambda _db: self.calling_back.look_at_line(): _LOOK_AGAIN,
+            self.calling_back.settle_vanished: _HALF_A_MINUTE,
             lambda _db: self.bookkeeper.take_left_over(self._recorded_calls): _LOOK_AGAIN,
         }
         self._done_at: dict[Callable[[Database], object], float] = {}
