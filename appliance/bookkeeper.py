@@ -204,6 +204,8 @@ class Bookkeeper:
                 ledger.add_step(db, record.call, "rang in", dialled, record.at)
             case "STEP":
                 ledger.add_step(db, record.call, record.detail, "", record.at)
+            case "TAKEN":
+                ledger.take_on_call(db, record.call, record.detail, record.at)
             case "DEPARTMENT":
                 ledger.move_call(db, record.call, record.detail, record.at)
             case "BRIDGE_ENTER" if _is_attempt(record):

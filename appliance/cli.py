@@ -15,6 +15,7 @@ from sqlite_utils import Database
 
 from appliance import __version__
 from appliance.hotline.night import NIGHT_MODES
+from appliance.hotline.numbers import readable
 from appliance.hotline.presence import Presence
 from appliance.language import say, terminal_language
 from appliance.mail.night_letter import forgotten_in_words
@@ -358,6 +359,54 @@ def callbacks_cancel(settings: Settings, callback: int, as_json: bool) -> None:
         )
     if as_json:
         _print_json({"cancelled": callback})
+
+
+@main.command()
+@_as_json
+@click.pass_obj
+def oncall(settings: Settings, as_json: bool) -> None:
+    """Show who is on duty for each department that has a rota, and when that is handed over."""
+    from appliance.status import office_time
+    from appliance.store.on_call import duties_now
+
+    db = _store(settings)
+    facts = office_facts(db)
+    duties = duties_now(db, times.now())
+    if as_json:
+        _print_json(
+            [
+                {
+                    "department": each.department,
+                    "title": each.title,
+                    "duty": each.duty,
+                    "phones": [phone.name for phone in each.phones],
+                    "next_at": times.to_text(each.next_at) if each.next_at else "",
+                    "next_duty": each.next_duty,
+                    "gap_at": times.to_text(each.gap_at) if each.gap_at else "",
+                }
+                for each in duties
+            ]
+        )
+        return
+    nobody = say("niemand", "nobody")
+    for each in duties:
+        rung = ", ".join(readable(phone.name, facts.country) for phone in each.phones)
+        click.echo(f"{each.title}: {each.duty or nobody}" + (f" ({rung})" if rung else ""))
+        if each.next_at:
+            at = office_time(each.next_at, facts.time_zone)
+            following = each.next_duty or nobody
+            click.echo(say(f"  ab {at}: {following}", f"  from {at}: {following}"))
+        if each.gap_at:
+            at = office_time(each.gap_at, facts.time_zone)
+            click.secho(
+                "  ! "
+                + say(
+                    f"{at} ist geschlossen und niemand hat Dienst.", f"{at} it is closed with nobody on duty."
+                ),
+                fg="red",
+            )
+    if not duties:
+        click.echo(say("Keine Abteilung hat eine Rufbereitschaft.", "No department has an on-call rota."))
 
 
 @main.group("ledger")

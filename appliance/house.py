@@ -7,6 +7,7 @@ import logging
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -17,12 +18,14 @@ from appliance.hotline.callback_numbers import Refusal, read_keyed_number
 from appliance.hotline.departments import Department
 from appliance.hotline.matching import WaitingCaller
 from appliance.hotline.numbers import clean_caller_name, spoken, to_e164
+from appliance.hotline.on_call import OnCall
 from appliance.mail.sound import SoundError
 from appliance.mail.spool import MessageFacts, accept_recording
 from appliance.settings import Settings
 from appliance.store import callbacks, ledger, times
 from appliance.store.database import exclusive, open_store
 from appliance.store.office import callback_refusal, callback_rules, department, office_facts
+from appliance.store.on_call import on_call
 from appliance.switchboard import Switchboard, SwitchboardPlace
 from appliance.telephony.dialog import take_call
 from appliance.telephony.fastagi import CallerLeg
@@ -95,6 +98,12 @@ class HouseOfOneCall:
         )
         with self._house.switchboard.place_in_line(caller, self._leg.channel) as place:
             yield place
+
+    def on_call(self, department: Department) -> OnCall:
+        """Who is rung now while the department is closed, over the first line."""
+        found = on_call(self._db, department.name)
+        lines = self._house.settings.lines
+        return replace(found, line=lines[0].name, channels=lines[0].channels) if lines else found
 
     def waited_seconds(self) -> float:
         """How long this person has been waiting for an agent, an earlier call counted."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlite_utils import Database
 
@@ -17,6 +18,7 @@ from appliance.store import night, times
 from appliance.store.liveness import supervisor_runs
 from appliance.store.missed import missed_callers
 from appliance.store.office import office_facts
+from appliance.store.on_call import duties_now
 from appliance.telephony.box import manager_secret
 from appliance.telephony.manager import ManagerError, ManagerLink
 from appliance.telephony.prompts.install import MissingPrompts, check_prompts
@@ -51,11 +53,33 @@ def _missing_prompts(db: Database, settings: Settings) -> list[str]:
         ).fetchall()
         for prompt in (greeting, *extra.split())
     ]
+    # Who is on duty is spoken to in the office's language.
+    wanted += [
+        (prompt, office_facts(db).language)
+        for (prompt,) in db.execute(
+            "SELECT DISTINCT department_prompt FROM rotas WHERE department_prompt <> ''"
+        ).fetchall()
+    ]
     try:
         check_prompts(settings.prompts, wanted)
     except MissingPrompts as error:
         return [f"{key} ({language})" for key, language in error.missing]
     return []
+
+
+def _rota_gaps(db: Database) -> list[str]:
+    """Moments within five weeks at which a department that has a rota is closed with nobody on duty."""
+    zone = office_facts(db).time_zone
+    return [
+        f"{each.title}, {office_time(each.gap_at, zone)}"
+        for each in duties_now(db, times.now())
+        if each.gap_at
+    ]
+
+
+def office_time(instant: datetime, zone: str) -> str:
+    """An instant on the office's wall clock, such as ``2026-12-24 17:00``."""
+    return f"{instant.astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M}"
 
 
 def _recordings_stuck(settings: Settings, calls: frozenset[str]) -> int:
@@ -103,6 +127,7 @@ def look(db: Database, settings: Settings) -> dict[str, Any]:
         "recordings_stuck": _recordings_stuck(settings, calls or frozenset()),
         "recordings_unreadable": len(list(settings.recordings.glob("*.unreadable"))),
         "prompts_missing": _missing_prompts(db, settings),
+        "rota_gaps": _rota_gaps(db),
         "disk_free_bytes": shutil.disk_usage(settings.state).free,
     }
 
@@ -147,6 +172,12 @@ def complaints(state: dict[str, Any], language: str) -> list[str]:
     if state["prompts_missing"]:
         missing = ", ".join(state["prompts_missing"])
         found.append(f"Ansagen fehlen: {missing}" if german else f"Prompts are missing: {missing}")
+    for gap in state["rota_gaps"]:
+        found.append(
+            f"Niemand hat Bereitschaft, obwohl geschlossen ist: {gap}"
+            if german
+            else f"Closed, and nobody is on duty: {gap}"
+        )
     if state["disk_free_bytes"] < _LEAST_FREE_BYTES:
         found.append(
             "Der Speicher ist fast voll: Nachrichten können bald nicht mehr aufgenommen werden."

@@ -25,6 +25,7 @@ from appliance.settings import Settings
 from appliance.store import callbacks, ledger, night, people, times
 from appliance.store.database import open_store
 from appliance.store.office import office_facts
+from appliance.store.on_call import refresh_duties
 from appliance.store.schedule import refresh_schedule
 from appliance.switchboard import Switchboard
 from appliance.telephony.box import manager_secret
@@ -105,6 +106,7 @@ class Supervisor:
         # The schedule the floor opens and closes by is also refreshed by whoever changes the hours.
         self._chores: dict[Callable[[Database], object], float] = {
             lambda db: refresh_schedule(db, times.now()): _HOUR,
+            lambda db: refresh_duties(db, times.now()): _HOUR,
             self._forget_old: _HOUR,
             self._remind_of_night_switch: _MINUTE,
             lambda db: callbacks.give_up_old(db, times.now()): _HOUR,

@@ -28,6 +28,14 @@ _AGENT_STEPS: Final = (
     "talks",
     "conversation over",
     "calls back",
+    "on-call rings",
+    "on-call takes the call",
+    "on-call did not answer",
+    "on-call refused",
+    "on-call did not press 1",
+    "on-call unreachable",
+    "on-call already talks",
+    "no line for on-call",
 )
 _NUMBER_STEPS: Final = ("callback promised", "callback ordered", "calls again")
 _DOING: Final = {"talks": "agent.talking", "agent rings": "agent.ringing", "calls back": "agent.calling_back"}
@@ -162,7 +170,7 @@ class Wording:
         if key not in self.t.sentences:
             return f"{step.step} {detail}".strip()
         if step.step in _AGENT_STEPS:
-            detail = self._titles.get(detail, detail)
+            detail = self._titles.get(detail) or self.number(detail)  # a number, of somebody on duty
         elif step.step == "department":
             detail = self._departments.get(detail, detail)
         elif step.step == "message kept":

@@ -48,6 +48,7 @@ def outcome_of(evidence: Evidence) -> Outcome:
         return Outcome.MESSAGE
     if "unassigned told" in evidence.steps:
         return Outcome.TOLD_UNASSIGNED
-    if "closed told" in evidence.steps:
+    rung_to_the_end = "on-call rings" in evidence.steps and "on-call not reached" not in evidence.steps
+    if "closed told" in evidence.steps and not rung_to_the_end:
         return Outcome.TOLD_CLOSED
     return Outcome.HUNG_UP

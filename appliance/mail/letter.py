@@ -39,6 +39,8 @@ _WORDS = {
         "not reached": "Nicht erreicht: {who} für {department}",
         "tried": "Dieser Anrufer bat um einen Rückruf. Er wurde {attempts} Mal angerufen und nicht erreicht.",
         "ticket": "Vorgang",
+        "on-call subject": "Bereitschaft nicht erreicht: {subject}",
+        "on-call": "Vorher war vom Bereitschaftsdienst niemand zu erreichen.",
     },
     "en": {
         "subject": "New message from {who} for {department}",
@@ -59,6 +61,8 @@ _WORDS = {
         "not reached": "Not reached: {who} for {department}",
         "tried": "This caller asked to be called back. He was called {attempts} times and not reached.",
         "ticket": "Ticket",
+        "on-call subject": "On-call duty not reached: {subject}",
+        "on-call": "Before that, nobody on duty could be reached.",
     },
 }
 
@@ -81,7 +85,7 @@ class LetterFacts:
     """All that a letter about a caller says. `caller` is E.164 or whatever the network sent.
 
     `country` is one like "DE"; `seconds` is the length of a voice message; `attempts`, of a callback, how
-    often it was tried.
+    often it was tried; `on_call_missed` says that nobody on duty could be reached before.
     """
 
     message_id: str
@@ -98,6 +102,7 @@ class LetterFacts:
     seconds: float = 0.0
     attempts: int = 0
     ticket: str = ""
+    on_call_missed: bool = False
 
 
 def build_letter(facts: LetterFacts, mp3: bytes | None) -> EmailMessage:
@@ -113,9 +118,12 @@ def build_letter(facts: LetterFacts, mp3: bytes | None) -> EmailMessage:
     name, department, office = one_line(facts.caller_name), one_line(facts.department), one_line(facts.office)
     who = f"{number} ({name})" if name else number
     subject = words["not reached" if mp3 is None else "subject"].format(who=who, department=department)
+    if facts.on_call_missed:
+        subject = words["on-call subject"].format(subject=subject)
     letter = new_letter(facts, subject, local)
     lines = [
         words["tried"].format(attempts=facts.attempts) if mp3 is None else words["opening"],
+        *([words["on-call"]] if facts.on_call_missed else []),
         "",
         f"{words['department']}: {department}",
         f"{words['caller']}: {number}",

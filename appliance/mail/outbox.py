@@ -211,6 +211,8 @@ class Outbox:
         rows = db.query(
             "SELECT o.id, o.message_id, o.attempts, o.language, w.call, w.caller, w.caller_name,"
             " w.recorded_at, w.seconds, w.sound, w.tried, coalesce(c.ticket, '') AS ticket,"
+            " w.message NOT NULL AND EXISTS (SELECT 1 FROM steps AS s WHERE s.call = w.call"
+            "  AND s.step = 'on-call not reached') AS on_call_missed,"
             " coalesce(d.title, w.department) AS department,"
             " coalesce(nullif(d.mailbox, ''), o.recipient) AS recipient,"
             " coalesce(f.name, 'Freizeichen') AS office, coalesce(f.country, 'DE') AS country,"
@@ -246,6 +248,7 @@ class Outbox:
                     seconds=row["seconds"],
                     attempts=row["tried"],
                     ticket=row["ticket"],
+                    on_call_missed=bool(row["on_call_missed"]),
                 ),
             )
             for row in rows

@@ -15,9 +15,19 @@ from appliance.store.config_errors import ConfigError, Problem
 from appliance.store.config_hours import write_times
 from appliance.store.config_numbers import block_numbers
 from appliance.store.config_reader import read_config
-from appliance.store.config_values import Agent, Block, Config, Department, MailServer, Office, Phone
+from appliance.store.config_values import (
+    Agent,
+    Block,
+    Config,
+    Department,
+    DepartmentRota,
+    MailServer,
+    Office,
+    Phone,
+)
 from appliance.store.config_writer import write_config
 from appliance.store.database import exclusive
+from appliance.store.on_call import export_rotas, refresh_duties, rota_rows
 from appliance.store.schedule import refresh_schedule, special_days
 
 __all__ = [
@@ -26,6 +36,7 @@ __all__ = [
     "Config",
     "ConfigError",
     "Department",
+    "DepartmentRota",
     "MailServer",
     "Office",
     "Phone",
@@ -37,6 +48,7 @@ __all__ = [
 
 # Children before parents, so that no reference is ever broken.
 _TABLES = (
+    *("duty_schedule", "duty_dates", "duty_weekdays", "duty_phones", "rotas"),
     *("presence", "speaks", "serves", "dialled_forms", "numbers", "agents", "phones", "blocks", "menu"),
     *("schedule", "opening_hours", "special_days", "departments", "mail_server", "office"),
 )
@@ -69,6 +81,7 @@ def import_config(db: Database, config: Config) -> None:
             new = {"agent": agent.name, "state": "offline", "since": now}
             db.table("presence").insert(presence.get(agent.name, new))
         refresh_schedule(db, times.now())
+        refresh_duties(db, times.now())
 
 
 def export_config(db: Database) -> Config:
@@ -86,6 +99,7 @@ def export_config(db: Database) -> Config:
             tuple(Block(**row) for row in db.query("SELECT * FROM blocks ORDER BY rowid")),
             tuple(Phone(**row) for row in db.query("SELECT * FROM phones ORDER BY rowid")),
             tuple(_agent(db, row) for row in list(db.query("SELECT * FROM agents ORDER BY rowid"))),
+            export_rotas(db),
         )
 
 
@@ -193,6 +207,7 @@ def _rows(config: Config) -> dict[str, list[dict[str, Any]]]:
         "speaks": [
             {"agent": agent.name, "language": name} for agent in config.agents for name in agent.languages
         ],
+        **rota_rows(config.rotas, departments),
     }
 
 

@@ -139,6 +139,46 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "{value} ist länger als eine ganze Ticketnummer; die hat höchstens {limit} Ziffern.",
         "{value} is longer than a whole ticket number, which has at most {limit} digits.",
     ),
+    "no such agent": (
+        "Einen Agenten {value} gibt es nicht.",
+        "There is no agent {value}.",
+    ),
+    "rota always open": (
+        "{value} ist immer geöffnet; eine Rufbereitschaft wird nur gerufen, wenn geschlossen ist.",
+        "{value} is always open; whoever is on call is only rung while it is closed.",
+    ),
+    "duties": (
+        'Hier gehört hin, wer in welchem Dienst angerufen wird, etwa {{ anna = ["0171 5550101", "anna"] }}.',
+        'This must say who is rung in which duty, such as {{ anna = ["0171 5550101", "anna"] }}.',
+    ),
+    "no such duty": (
+        "Einen Dienst {value} gibt es unter duties nicht.",
+        "There is no duty {value} among duties.",
+    ),
+    "rota without plan": (
+        "Es steht nirgends, wer wann Dienst hat: dafür sind weeks (reihum) und weekdays da.",
+        "Nothing says who is on duty when: that is what weeks (in turn) and weekdays are for.",
+    ),
+    "plan of duties": (
+        'Hier gehört hin, wer wann Dienst hat, etwa {{ sat-sun = "anna" }}.',
+        'This must say who is on duty when, such as {{ sat-sun = "anna" }}.',
+    ),
+    "hand-over": (
+        '{value} ist keine Zeit für die Übergabe; gemeint ist etwa "mon 08:00", von 00:00 bis 23:59.',
+        '{value} is not a time to hand over; write "mon 08:00", from 00:00 to 23:59.',
+    ),
+    "weekday twice": (
+        "Der Tag {value} ist zweimal vergeben.",
+        "The day {value} is given to two.",
+    ),
+    "date": (
+        '{value} ist kein Datum, das es gibt; gemeint ist etwa "2026-12-24".',
+        '{value} is not a date there is; write "2026-12-24".',
+    ),
+    "on-call number": (
+        "{value} wird nicht angerufen: {why}.",
+        "{value} is not called: {why}.",
+    ),
     "no such department": (
         "Eine Abteilung {value} gibt es nicht.",
         "There is no department {value}.",

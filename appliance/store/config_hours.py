@@ -48,9 +48,9 @@ def read_hours(table: Table) -> HoursSetting:
         if _DATES.fullmatch(key):
             special_days += _special_days(table, key, text)
             continue
-        weekdays = _weekdays(key)
+        weekdays = read_weekdays(key)
         if weekdays is None:
-            table.problem("day", "hours", key, suggestion=_suggested_day(key), value=shown(key))
+            table.problem("day", "hours", key, suggestion=suggested_day(key), value=shown(key))
             continue
         for weekday in weekdays:
             read = _spans(weekday, text)
@@ -71,14 +71,8 @@ def read_hours(table: Table) -> HoursSetting:
 
 def _special_days(table: Table, key: str, text: object) -> list[SpecialDays]:
     """One entry of special days; none when it is wrong, which is noted then."""
-    first, to, last = key.partition(_TO)
-    try:
-        dates = date.fromisoformat(first), date.fromisoformat(last if to else first)
-    except ValueError:
-        table.problem("dates", "hours", key, value=shown(key))
-        return []
-    if dates[1] < dates[0]:
-        table.problem("dates backwards", "hours", key, value=shown(key))
+    dates = read_dates(table, "hours", key)
+    if dates is None:
         return []
     spans = [] if text == CLOSED else _spans(0, text)
     if spans is None:
@@ -89,6 +83,20 @@ def _special_days(table: Table, key: str, text: object) -> list[SpecialDays]:
         table.problem("overlap", "hours", key, value=_times(both[0]), other=_times(both[1]))
         return []
     return [SpecialDays(*dates, tuple((span.opens, span.closes) for span in sorted(spans)))]
+
+
+def read_dates(table: Table, setting: str, key: str) -> tuple[date, date] | None:
+    """The first and the last date of "2026-12-24" or "2026-12-24..2027-01-01"; None when noted as wrong."""
+    first, to, last = key.partition(_TO)
+    try:
+        dates = date.fromisoformat(first), date.fromisoformat(last if to else first)
+    except ValueError:
+        table.problem("dates", setting, key, value=shown(key))
+        return None
+    if dates[1] < dates[0]:
+        table.problem("dates backwards", setting, key, value=shown(key))
+        return None
+    return dates
 
 
 def _similar_to_closed(text: object) -> str:
@@ -126,7 +134,7 @@ def write_hours(spans: Sequence[Span], special_days: Sequence[SpecialDays] = ())
     return "{ " + ", ".join(entries) + " }"
 
 
-def _weekdays(key: str) -> list[int] | None:
+def read_weekdays(key: str) -> list[int] | None:
     """The weekdays of "mon", "mon-fri" or "fri-mon"; None when it is neither."""
     first, dash, last = key.partition("-")
     if first not in DAYS or (dash and last not in DAYS):
@@ -151,14 +159,19 @@ def _spans(weekday: int, text: object) -> list[Span] | None:
     return spans
 
 
-def _suggested_day(key: str) -> str:
+def suggested_day(key: str) -> str:
     parts = [part.strip().casefold()[:3] for part in re.split("[-\u2013]", key)]
     days = [part if part in DAYS else _GERMAN_DAYS.get(part[:2], "") for part in parts]
     return "-".join(days) if len(days) <= 2 and all(days) else ""
 
 
+def write_dates(first: date, last: date) -> str:
+    """A date, or the first and the last of several, as `read_dates` reads them."""
+    return f"{first}" + (f"{_TO}{last}" if last > first else "")
+
+
 def _dates(special: SpecialDays) -> str:
-    return f"{special.first}" + (f"{_TO}{special.last}" if special.last > special.first else "")
+    return write_dates(special.first, special.last)
 
 
 def _times(span: Span) -> str:

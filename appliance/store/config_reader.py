@@ -15,6 +15,7 @@ from appliance.store.config_hours import read_hours
 from appliance.store.config_lines import Lines
 from appliance.store.config_menu import check_menus, read_menu
 from appliance.store.config_numbers import check_extensions, check_reachable, read_blocks, read_numbers
+from appliance.store.config_rota import read_rotas
 from appliance.store.config_table import Once, Problems, Table, similar
 from appliance.store.config_tickets import read_ticket_rule
 from appliance.store.config_values import CHOICES, Agent, Config, Department, MailServer, Office, Phone
@@ -23,7 +24,7 @@ LANGUAGES = ("de", "en")
 SECURITIES = ("tls", "starttls", "none")
 
 _SINGLE = ("office", "mail")
-_SEVERAL = ("department", "block", "phone", "agent")
+_SEVERAL = ("department", "block", "phone", "agent", "rota")
 
 
 def read_config(text: str | bytes) -> Config:
@@ -44,11 +45,12 @@ def read_config(text: str | bytes) -> Config:
     phones = _phones(_sections(values, problems, "phone"), office)
     check_extensions(block_tables, blocks, phones)
     agents = _agents(_sections(values, problems, "agent"), office, departments, phones)
+    rotas = read_rotas(_sections(values, problems, "rota"), office, departments, agents)
     if not departments and "department" not in values:
         problems.add("missing", (), "[[department]]")
     if problems.found:
         raise ConfigError(problems.found)
-    return Config(office, mail, departments, blocks, phones, agents)
+    return Config(office, mail, departments, blocks, phones, agents, rotas)
 
 
 def _parse(text: str | bytes) -> tuple[Mapping[str, Any], Problems]:
@@ -82,7 +84,7 @@ def _sections(values: Mapping[str, Any], problems: Problems, key: str) -> list[T
         return []
     tables = []
     for index, entry in enumerate(value):
-        name = entry.get("name")
+        name = entry.get("department" if key == "rota" else "name")
         known = name if isinstance(name, str) and checks.prompt(name) is None else str(index + 1)
         tables.append(Table(problems, (key, index), f"{key}.{known}", entry))
     return tables

@@ -114,6 +114,14 @@ class Table:
                 self._check_text(entry, check, suggest, key, index)
         return tuple(value)
 
+    def texts_repeated(self, key: str, default: Sequence[str]) -> tuple[str, ...]:
+        """A list of printable texts, of which one may be there several times."""
+        value = self._take(key, default)
+        if not isinstance(value, list | tuple) or not all(isinstance(entry, str) for entry in value):
+            self._refuse(value, "not texts", key)
+            return ()
+        return tuple(value)
+
     def choices(self, key: str, options: Sequence[str], default: Sequence[str]) -> tuple[str, ...]:
         """A list of at least one of a few words."""
         values = self.texts(key, default)
@@ -138,6 +146,10 @@ class Table:
         if value is None:
             self.problem("missing", key)
         return value
+
+    def optional(self, key: str) -> object:
+        """A setting of any type that may be left out, for the caller to judge; None when it is."""
+        return self._take(key, None)
 
     def empty(self, key: str) -> bool:
         """Whether the setting is a list with nothing in it, or left out."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from appliance.hotline.hours import Span, SpecialDays
+from appliance.hotline.on_call import Rota
 from appliance.hotline.tickets import TicketRule
 
 CHOICES = ("wait", "callback", "message")
@@ -120,6 +121,19 @@ class Agent:
 
 
 @dataclass(frozen=True, slots=True)
+class DepartmentRota:
+    """Who is rung while a department is closed: `duties` are named lists of whom to ring, in order.
+
+    Each is the name of an agent or a number (E.164). `rota` says which duty is on when.
+    """
+
+    department: str
+    duties: tuple[tuple[str, tuple[str, ...]], ...]
+    rota: Rota
+    ring_seconds: int
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """Everything the admin sets, whole and free of contradictions when `read_config` made it."""
 
@@ -129,3 +143,4 @@ class Config:
     blocks: tuple[Block, ...]
     phones: tuple[Phone, ...]
     agents: tuple[Agent, ...]
+    rotas: tuple[DepartmentRota, ...] = ()

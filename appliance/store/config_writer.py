@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from appliance.hotline.numbers import readable, to_e164
 from appliance.store.config_hours import ALWAYS, write_hours
 from appliance.store.config_menu import write_menu
+from appliance.store.config_rota import write_rota
 from appliance.store.config_tickets import write_ticket_digits
 from appliance.store.config_values import CHOICES, Config, Department, Office
 
@@ -42,6 +43,14 @@ _COMMENTS: Mapping[str, tuple[str, str]] = {
     "agent": (
         "Die Menschen, die abnehmen: jeder mit eigenem Telefon.",
         "The people who answer, each with a phone of their own.",
+    ),
+    "rota": (
+        "Die Rufbereitschaft: wer angerufen wird, wenn eine Abteilung geschlossen ist.\n"
+        "# duties: wen, in dieser Reihenfolge. weeks: reihum, der erste in der Woche von first_week.\n"
+        "# weekdays, dates: feste Tage und Ausnahmen, jeweils von hand_over bis zum nächsten Tag.",
+        "On call: who is rung while a department is closed.\n"
+        "# duties: whom, in this order. weeks: in turn, the first in the week of first_week.\n"
+        "# weekdays, dates: fixed days and exceptions, each from hand_over to the next day.",
     ),
 }  # fmt: skip
 
@@ -95,6 +104,16 @@ def write_config(config: Config) -> str:
             for agent in config.agents
         ],
     }
+    if config.rotas:
+        sections["rota"] = [
+            _settings(
+                **{
+                    key: _value(value)
+                    for key, value in write_rota(rota, lambda number: _written(number, office)).items()
+                }
+            )
+            for rota in config.rotas
+        ]
     for kind, tables in sections.items():
         if not tables:
             continue
@@ -153,6 +172,15 @@ def _flag(value: bool) -> str:
 
 def _text(value: str) -> str:
     return json.dumps(value, ensure_ascii=False)  # TOML's escapes include all that JSON writes
+
+
+def _value(value: object) -> str:
+    """A text, a number, a list or an inline table of these."""
+    if isinstance(value, Mapping):
+        return "{ " + ", ".join(f"{_text(key)} = {_value(part)}" for key, part in value.items()) + " }"
+    if isinstance(value, list):
+        return "[" + ", ".join(_value(part) for part in value) + "]"
+    return _text(value) if isinstance(value, str) else str(value)
 
 
 def _texts(values: Iterable[str]) -> str:

@@ -13,6 +13,7 @@ from appliance.store.office import agent_at
 from appliance.store.times import to_text
 
 WAITS = "waits"
+TAKEN_ON_CALL = "on-call takes the call"
 
 
 def open_call(
@@ -62,9 +63,17 @@ def add_step(db: Database, call: str, step: str, detail: str, at: datetime) -> N
         )
 
 
+def take_on_call(db: Database, call: str, name: str, at: datetime) -> None:
+    """Enter that somebody on duty has pressed 1: an agent, or who answers at this number (E.164)."""
+    add_step(db, call, TAKEN_ON_CALL, name, at)
+
+
 def connect_call(db: Database, call: str, channel: str, at: datetime) -> None:
-    """Enter that the caller talks to the agent whose phone this channel is; other channels are not news."""
+    """Enter that the caller talks to the agent whose phone this channel is, or to the number on duty that
+    has taken the call; other channels are not news."""
     agent = agent_at(db, channel)
+    if not agent:
+        agent = _number_on_call(db, call)
     if not agent:
         return
     connected = db.execute(
@@ -74,6 +83,16 @@ def connect_call(db: Database, call: str, channel: str, at: datetime) -> None:
     ).rowcount
     if connected:
         add_step(db, call, "talks", agent, at)
+
+
+def _number_on_call(db: Database, call: str) -> str:
+    """The outside number at which somebody on duty has taken this call and is to be put through, else ''."""
+    row = db.execute(
+        "SELECT s.detail FROM steps AS s JOIN calls AS c ON c.call = s.call AND c.connected_at = '' "
+        "WHERE s.call = ? AND s.step = ? AND s.detail GLOB '+*' ORDER BY s.id DESC LIMIT 1",
+        [call, TAKEN_ON_CALL],
+    ).fetchone()
+    return str(row[0]) if row else ""
 
 
 def open_calls(db: Database, *, started_before: datetime | None = None) -> list[str]:

@@ -143,6 +143,52 @@ CREATE TABLE speaks (
 
 
 @migrations()
+def m001_rotas(db: Database) -> None:
+    """The on-call rota of a department: who is rung for which duty, and which duty is on when."""
+    _run(
+        db,
+        """
+CREATE TABLE rotas (
+  department TEXT PRIMARY KEY REFERENCES departments (name) ON DELETE CASCADE,
+  hand_over TEXT NOT NULL,
+  weeks TEXT NOT NULL,
+  first_week TEXT NOT NULL,
+  ring_seconds INTEGER NOT NULL CHECK (ring_seconds BETWEEN 5 AND 120),
+  department_prompt TEXT NOT NULL
+) STRICT;
+CREATE TABLE duty_phones (
+  department TEXT NOT NULL REFERENCES rotas (department) ON DELETE CASCADE,
+  duty TEXT NOT NULL,
+  place INTEGER NOT NULL CHECK (place >= 1),
+  agent TEXT REFERENCES agents (name) ON DELETE CASCADE,
+  number TEXT CHECK (number GLOB '+[0-9]*'),
+  PRIMARY KEY (department, duty, place),
+  CHECK ((agent IS NULL) <> (number IS NULL))
+) STRICT;
+CREATE TABLE duty_weekdays (
+  department TEXT NOT NULL REFERENCES rotas (department) ON DELETE CASCADE,
+  weekday INTEGER NOT NULL CHECK (weekday BETWEEN 0 AND 6),
+  duty TEXT NOT NULL,
+  PRIMARY KEY (department, weekday)
+) STRICT;
+CREATE TABLE duty_dates (
+  department TEXT NOT NULL REFERENCES rotas (department) ON DELETE CASCADE,
+  first TEXT NOT NULL,
+  last TEXT NOT NULL,
+  duty TEXT NOT NULL,
+  PRIMARY KEY (department, first)
+) STRICT;
+CREATE TABLE duty_schedule (
+  department TEXT NOT NULL REFERENCES rotas (department) ON DELETE CASCADE,
+  at TEXT NOT NULL,
+  duty TEXT NOT NULL,
+  PRIMARY KEY (department, at)
+) STRICT;
+""",
+    )
+
+
+@migrations()
 def m002_state(db: Database) -> None:
     """What people and the day change: presence, night mode, opening, panel."""
     _run(
@@ -341,6 +387,23 @@ CREATE VIEW queues AS
     'invalid,unavailable' AS joinempty, 'invalid,unavailable' AS leavewhenempty,
     'yes' AS timeoutrestart, 0 AS "announce-frequency"
   FROM departments;
+CREATE VIEW on_duty AS
+  SELECT r.department, coalesce((SELECT s.duty FROM duty_schedule AS s
+                                 WHERE s.department = r.department AND s.at <= {NOW}
+                                 ORDER BY s.at DESC LIMIT 1), '') AS duty
+  FROM rotas AS r;
+CREATE VIEW on_call AS
+  SELECT d.department || '/' || p.place AS entry, p.place, d.department, d.duty,
+    coalesce(p.agent, p.number) AS name, coalesce(a.phone, '') AS phone, coalesce(p.number, '') AS number,
+    r.ring_seconds, r.department_prompt,
+    coalesce(
+      (SELECT min(number) FROM numbers WHERE department = d.department AND agent IS NULL AND block IS NULL),
+      (SELECT min(number) FROM numbers WHERE department = d.department AND agent IS NULL),
+      (SELECT min(number) FROM numbers WHERE agent IS NULL), '') AS shown_number
+  FROM on_duty AS d
+  JOIN rotas AS r ON r.department = d.department
+  JOIN duty_phones AS p ON p.department = d.department AND p.duty = d.duty
+  LEFT JOIN agents AS a ON a.name = p.agent;
 CREATE VIEW phone_owners AS SELECT phone, name AS agent FROM agents;
 CREATE VIEW ringable AS
   SELECT a.name AS agent, a.phone FROM agents AS a JOIN presence AS p ON p.agent = a.name

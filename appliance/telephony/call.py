@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from appliance.hotline.departments import Department
+from appliance.hotline.on_call import OnCall
 from appliance.hotline.ringing import Chance, Ring
 from appliance.telephony.fastagi import CallerLeg
 
@@ -50,6 +51,9 @@ class House(Protocol):
 
         With `agent` only for him.
         """
+
+    def on_call(self, department: Department) -> OnCall:
+        """Who is rung now while the department is closed."""
 
     def waited_seconds(self) -> float:
         """How long this person has been waiting for an agent, an earlier call counted."""

@@ -12,10 +12,12 @@ from typing import NamedTuple
 from appliance.hotline.announcement import Said, announcement
 from appliance.hotline.departments import Department
 from appliance.hotline.numbers import clean_caller_name
+from appliance.hotline.on_call import Duty
 from appliance.hotline.ringing import Chance, Ring
 from appliance.telephony.asking import ask_for_callback, ask_for_ticket
 from appliance.telephony.call import WAKE_KEY, Call, House, Place
 from appliance.telephony.fastagi import CallerHungUp, CallerLeg
+from appliance.telephony.on_call_ring import reach_on_call
 
 _CALLBACK_KEY = "2"
 _MESSAGE_KEY = "3"
@@ -72,7 +74,7 @@ def take_call(leg: CallerLeg, house: House) -> None:
     elif not served:
         house.note("closed told")
         call.hears(("closed", *department.reopening))
-        served = is_called_back(call, department, is_open=False)
+        served = reach_on_duty(call, department)
     if not served:
         take_message(call, department)
     call.reaches("done")
@@ -148,7 +150,25 @@ def reach_an_agent(call: Call, department: Department) -> bool:
                 promise = callback_prompts(is_open=chance.is_open).promise
                 if key == _CALLBACK_KEY and department.offers_callback and ask_for_callback(call, promise):
                     return True
-    return is_called_back(call, department, is_open=chance.is_open)
+    if not chance.is_open:
+        return reach_on_duty(call, department)
+    return is_called_back(call, department, is_open=True)
+
+
+def reach_on_duty(call: Call, department: Department) -> bool:
+    """It is closed: ring whoever is on duty, where there is a rota, else offer what is left.
+
+    True when nothing more is to do; False when a message is what is left, or what the caller wants.
+    """
+    duty = reach_on_call(
+        call,
+        call.house.on_call(department),
+        shown=shown_to_agent(call, department, 0),
+        offers_message=department.offers_message,
+    )
+    if duty is Duty.NOT_REACHED:
+        return is_called_back(call, department, is_open=False)
+    return duty is Duty.TALKED
 
 
 @dataclass(slots=True)

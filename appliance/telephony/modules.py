@@ -63,6 +63,7 @@ BOX_MODULES = (
     "func_realtime",
     "func_devstate",
     "func_env",
+    "func_lock",
     "func_dialplan",
     "func_timeout",
     "app_stack",

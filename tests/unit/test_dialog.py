@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from appliance.hotline.callbacks import Result
 from appliance.hotline.departments import Department, MenuChoice
+from appliance.hotline.on_call import OnCall
 from appliance.hotline.ringing import Chance, Ring
 from appliance.hotline.tickets import TicketRule
 from appliance.telephony import call as call_module
@@ -184,6 +185,7 @@ class House:
     fails: bool = False
     promised: list[str] = field(default_factory=list)
     tickets: list[str] = field(default_factory=list)
+    duty: OnCall = field(default_factory=OnCall)
     choices: dict[str, Department] = field(default_factory=dict)
     entered: list[str] = field(default_factory=list)
     asked_for: list[str] = field(default_factory=list)
@@ -216,6 +218,9 @@ class House:
 
     def report(self, result: Ring) -> None:
         self.reports.append(result)
+
+    def on_call(self, _department: Department) -> OnCall:
+        return self.duty
 
     def waited_seconds(self) -> float:
         return 400.0

@@ -16,13 +16,15 @@ from appliance.hotline.presence import Presence
 from appliance.hotline.reopening import REOPENING_KEYS
 from appliance.store import people, times
 from appliance.store.database import open_store
-from appliance.telephony import asking, callback_call, dialog
+from appliance.telephony import asking, callback_call, dialog, on_call_ring
 from appliance.telephony.box import DIALPLAN
 from appliance.telephony.prompts.catalogue import load_catalogue
 from tests.unit.seed import seeded_store
 
 FLOOR = DIALPLAN.read_text()
-DIALOGS = [Path(module.__file__).read_text() for module in (dialog, asking, callback_call, house)]
+DIALOGS = [
+    Path(module.__file__).read_text() for module in (dialog, asking, callback_call, on_call_ring, house)
+]
 
 # What no dialog names: a department's own greeting and extra prompts, and what is made of values.
 BY_SETTING = {"greeting", "try-later"}
@@ -77,6 +79,7 @@ def test_every_prompt_is_played_by_somebody_and_every_played_prompt_exists() -> 
     named = r"[a-z-]*[a-z]"
     by_floor = set(re.findall(rf"Playback\(\$\{{PROMPTS\}}/({named})\)", FLOOR))
     by_floor |= set(re.findall(rf"Read\(\w+,\$\{{PROMPTS\}}/({named}),", FLOOR))
+    by_floor |= set(re.findall(rf"[,(&]\$\{{PROMPTS\}}/({named})[&,$]", FLOOR))  # one of several
     by_floor |= {f"presence-{state}" for state in Presence}  # presence-${ARG1}
     by_floor |= {f"night-mode-{mode}" for mode in NIGHT_MODES}  # night-mode-${WANTED}
     assert by_floor <= catalogue

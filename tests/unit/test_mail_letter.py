@@ -203,3 +203,17 @@ def test_a_line_is_a_line(text: str) -> None:
     assert line.splitlines() in ([], [line])
     assert len(line) <= 80
     assert one_line(line) == line
+
+
+@pytest.mark.parametrize(
+    ("language", "begin", "sentence"),
+    [
+        ("de", "Bereitschaft nicht erreicht: Neue Nachricht", "vom Bereitschaftsdienst niemand zu erreichen"),
+        ("en", "On-call duty not reached: New message", "nobody on duty could be reached"),
+    ],
+)
+def test_a_message_after_a_missed_duty_says_so(language: str, begin: str, sentence: str) -> None:
+    letter = posted(replace(FACTS, language=language, on_call_missed=True))
+    assert letter["Subject"].startswith(begin)
+    assert sentence in letter.get_body().get_content()  # type: ignore[union-attr]
+    assert sentence not in posted(replace(FACTS, language=language)).get_body().get_content()  # type: ignore[union-attr]
