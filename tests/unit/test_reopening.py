@@ -36,17 +36,17 @@ def test_the_day_is_named_as_people_name_it(opens: datetime, said: tuple[str, ..
 
 
 spans = st.builds(
-    Span, st.integers(0, 6), st.sampled_from([0, 480, 515, 1320]), st.sampled_from([150, 720, 1440])
+    Span, st.integers(0, 6), st.sampled_from([0, 480, 510, 1320]), st.sampled_from([150, 720, 1440])
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(
     spans=st.lists(spans, max_size=3, unique=True),
     closed_days=st.integers(0, 20),
     start=st.datetimes(datetime(2026, 1, 1), datetime(2026, 12, 31), timezones=st.just(UTC)),
     zone=st.sampled_from(["Europe/Berlin", "Africa/Cairo", "America/New_York"]),
-    moments=st.lists(st.integers(0, 20 * 24 * 60 - 1), min_size=30, max_size=30),
+    moments=st.lists(st.integers(0, 20 * 24 * 60 - 1), min_size=15, max_size=15),
 )
 def test_at_every_moment_the_words_lead_to_the_next_opening(
     spans: list[Span], closed_days: int, start: datetime, zone: str, moments: list[int]
@@ -68,10 +68,10 @@ def test_at_every_moment_the_words_lead_to_the_next_opening(
 
 
 def next_opening(hours: Hours, at: datetime) -> datetime | None:
-    """By looking at the clock every five minutes, for sixty days."""
-    at -= timedelta(minutes=at.minute % 5)
-    for _ in range(60 * 24 * 12):
-        at += timedelta(minutes=5)
+    """By looking at the clock every quarter of an hour, for sixty days."""
+    at -= timedelta(minutes=at.minute % 15)
+    for _ in range(60 * 24 * 4):
+        at += timedelta(minutes=15)
         if is_open(hours, at):
             return at.astimezone(hours.zone)
     return None
