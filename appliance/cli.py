@@ -14,11 +14,13 @@ import click
 from sqlite_utils import Database
 
 from appliance import __version__
+from appliance.hotline.night import NIGHT_MODES
 from appliance.hotline.numbers import readable
 from appliance.hotline.presence import Presence
 from appliance.language import say, terminal_language
+from appliance.mail.night_letter import forgotten_in_words
 from appliance.settings import Settings, SettingsError, read_settings
-from appliance.store import ledger, people, times
+from appliance.store import ledger, night, people, times
 from appliance.store.callbacks import cancel
 from appliance.store.config import ConfigError, export_config, import_config, read_config, write_config
 from appliance.store.database import open_store
@@ -213,6 +215,31 @@ def agents(settings: Settings, name: str | None, presence: str | None, as_json: 
         return
     for row in rows:
         click.echo(f"{row['name']:12} {row['presence']:10} {row['lamp'] or '-':15} {row['title']}")
+
+
+@main.command("night")
+@click.argument("mode", type=click.Choice(NIGHT_MODES), required=False)
+@_as_json
+@click.pass_obj
+def night_command(settings: Settings, mode: str | None, as_json: bool) -> None:
+    """Show the night switch, or move it to MODE."""
+    db = _store(settings)
+    if mode:
+        night.set_night_mode(db, mode, "command", times.now())
+    switch, found = night.night_switch(db), night.forgotten(db, times.now())
+    row = {
+        "mode": switch.mode,
+        "since": times.to_text(switch.since),
+        "changed_by": switch.changed_by,
+        "forgotten_since": times.to_text(found.missed_at) if found else "",
+    }
+    if as_json:
+        _print_json(row)
+        return
+    click.echo(f"{row['mode']:6} {row['since']} {row['changed_by']}".rstrip())
+    if found:
+        words = forgotten_in_words(found, office_facts(db).time_zone, terminal_language())
+        click.secho(f"! {words}", fg="red")
 
 
 @main.command()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from appliance.settings import Settings
 from appliance.store.database import open_store
-from appliance.store.office import office_facts, phones
+from appliance.store.office import office_facts, phones, watchable
 from appliance.telephony.asterisk import AsteriskInstance
 from appliance.telephony.box import box_instance
 from appliance.telephony.prompts.install import install_prompts
@@ -23,7 +23,7 @@ def prepare_box(settings: Settings, program: AsteriskProgram) -> AsteriskInstanc
         folder.mkdir(parents=True, exist_ok=True)
     install_prompts(settings.prompts, debian_sounds=program.sounds, recordings=settings.own_recordings)
     db = open_store(settings.store)
-    facts, desk_phones = office_facts(db), phones(db)
+    facts, desk_phones, directory = office_facts(db), phones(db), watchable(db)
     db.close()
     instance, _ = box_instance(
         program,
@@ -41,6 +41,7 @@ def prepare_box(settings: Settings, program: AsteriskProgram) -> AsteriskInstanc
             "call_records": settings.call_records,
             "language": facts.language,
             "languages": ("de", "en"),
+            "directory": directory,
             "music_pieces": sorted(str(piece.with_suffix("")) for piece in program.music.iterdir()),
         },
         phones=desk_phones,

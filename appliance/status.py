@@ -9,11 +9,12 @@ from zoneinfo import ZoneInfo
 
 from sqlite_utils import Database
 
+from appliance.mail.night_letter import forgotten_in_words
 from appliance.mail.outbox import delivery_state
 from appliance.mail.spool import find_recordings
 from appliance.mail.troubles import in_words
 from appliance.settings import Settings
-from appliance.store import times
+from appliance.store import night, times
 from appliance.store.liveness import supervisor_runs
 from appliance.store.missed import missed_callers
 from appliance.store.office import office_facts
@@ -102,6 +103,8 @@ def look(db: Database, settings: Settings) -> dict[str, Any]:
     """The state of the box as plain values: for JSON, and for `complaints`."""
     calls = _ask_asterisk(settings)
     mails = delivery_state(db)
+    forgotten = night.forgotten(db, times.now())
+    time_zone = office_facts(db).time_zone
     return {
         "asterisk_answers": calls is not None,
         "supervisor_runs": supervisor_runs(settings.state),
@@ -110,6 +113,12 @@ def look(db: Database, settings: Settings) -> dict[str, Any]:
             0
         ],
         "departments_open": db.execute("SELECT count(*) FROM opening WHERE state = 'open'").fetchone()[0],
+        "night_mode": night.night_mode(db),
+        "night_switch_forgotten": {
+            language: forgotten_in_words(forgotten, time_zone, language) for language in ("de", "en")
+        }
+        if forgotten
+        else {},
         "callbacks_open": db.execute("SELECT count(*) FROM callbacks WHERE closed_at = ''").fetchone()[0],
         "callers_missed": len(missed_callers(db)),
         "waited_longer_than_promised": _too_long_waits(db, times.now() - timedelta(days=1)),
@@ -139,6 +148,8 @@ def complaints(state: dict[str, Any], language: str) -> list[str]:
             if german
             else "The supervisor does not run; Asterisk takes calls alone."
         )
+    if state["night_switch_forgotten"]:
+        found.append(state["night_switch_forgotten"][language])
     if state["mail_trouble"]:
         count, why = state["messages_undelivered"], in_words(state["mail_trouble"], language)
         found.append(

@@ -17,13 +17,12 @@ from sqlite_utils import Database
 
 from appliance.bookkeeper import Bookkeeper
 from appliance.calling_back import CallingBack
-from appliance.hotline.presence import Presence
 from appliance.house import House, keep_message_of_ended_call
 from appliance.mail.outbox import Outbox
 from appliance.mail.retention import remove_old
 from appliance.mail.spool import find_recordings
 from appliance.settings import Settings
-from appliance.store import callbacks, ledger, people, times
+from appliance.store import callbacks, ledger, night, people, times
 from appliance.store.database import open_store
 from appliance.store.office import office_facts
 from appliance.store.on_call import refresh_duties
@@ -42,11 +41,7 @@ _HALF_A_MINUTE = 30.0
 _LOOK_AGAIN = 5.0
 _RECORDING_STILL_SECONDS = 5.0  # Asterisk writes a running recording more often than that
 _SOON = 1.0
-_DEVICE_STATES = {
-    Presence.AVAILABLE: "NOT_INUSE",
-    Presence.AWAY: "BUSY",
-    Presence.OFFLINE: "UNAVAILABLE",
-}
+_MINUTE = 60.0
 
 
 def end_with_any_thread() -> None:
@@ -113,6 +108,7 @@ class Supervisor:
             lambda db: refresh_schedule(db, times.now()): _HOUR,
             lambda db: refresh_duties(db, times.now()): _HOUR,
             self._forget_old: _HOUR,
+            self._remind_of_night_switch: _MINUTE,
             lambda db: callbacks.give_up_old(db, times.now()): _HOUR,
             lambda _db: self._ask_phone_states(): _LOOK_AGAIN,
             lambda _db: self.calling_back.look_at_line(): _LOOK_AGAIN,
@@ -166,6 +162,8 @@ class Supervisor:
         technology, _, phone = headers.get("Device", "").partition("/")
         if technology == "PJSIP":
             self.switchboard.phone_changed(phone, headers.get("State", ""), asked_at=asked_at)
+        elif asked_at < math.inf and headers.get("Device", "").startswith("Custom:"):
+            self.switchboard.device_state_seen(headers["Device"], headers.get("State", ""))
 
     def _events_connected(self) -> None:
         self.switchboard.asterisk_answers()
@@ -209,11 +207,11 @@ class Supervisor:
     def _wake(self, channel: str) -> None:
         self._orders.put(("PlayDTMF", {"Channel": channel, "Digit": WAKE_KEY, "Receive": "true"}))
 
-    def _mirror(self, presence: dict[str, Presence]) -> None:
-        for agent, state in presence.items():
-            self._orders.put(
-                ("Setvar", {"Variable": f"DEVICE_STATE(Custom:{agent})", "Value": _DEVICE_STATES[state]})
-            )
+    def _mirror(self, states: dict[str, str]) -> None:
+        if not self._orders_link.connected:
+            return  # with the connection comes `mirror_again`
+        for device, state in states.items():
+            self._orders.put(("Setvar", {"Variable": f"DEVICE_STATE({device})", "Value": state}))
 
     def _carry_out_orders(self) -> None:
         while (order := self._orders.get()) is not None:
@@ -261,10 +259,15 @@ class Supervisor:
         before = times.now() - timedelta(days=office_facts(db).retention_days)
         remove_old(db, self._settings.spool, before)
         ledger.forget(db, before)
+        night.forget_reminders(db, before)
         callbacks.forget(db, before)
         for file in self._settings.recordings.glob("*.unreadable"):
             if file.stat().st_mtime < before.timestamp():
                 file.unlink()
+
+    def _remind_of_night_switch(self, db: Database) -> None:
+        if night.remind(db, times.now()):
+            self.outbox.wake()
 
     def _after_power_cut(self) -> None:
         """After the machine was off, nobody is present until he says so."""

@@ -21,15 +21,16 @@ from pathlib import Path
 from typing import TypeVar
 
 from appliance.hotline.callbacks import Callback
+from appliance.hotline.directory import device_states
 from appliance.hotline.estimate import History, expected_wait_seconds
 from appliance.hotline.lamps import Pattern, picture
 from appliance.hotline.matching import WaitingCaller, ahead_of, match, others_serve, serves
 from appliance.hotline.presence import Agent, PhoneState, Presence, after_press, phone_state
 from appliance.hotline.ringing import Chance, Ring
-from appliance.store import callbacks, people, times
+from appliance.store import callbacks, night, people, times
 from appliance.store.database import data_version, open_store
 from appliance.store.history import department_history
-from appliance.store.office import is_open
+from appliance.store.office import is_open, opened
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -40,6 +41,7 @@ _CALLBACK_LOOK_SECONDS = 1.0  # what only time brings: a request is due, a depar
 _BEGUN_SECONDS = 15.0  # by then an attempt is on disk
 _CALLBACK = "callback:"  # begins the key of a person in line who is to be called back
 _HISTORY_AGE = timedelta(minutes=1)
+_OPENING_LOOK_SECONDS = 1.0  # departments open and close by time alone
 
 
 @dataclass(slots=True)
@@ -56,7 +58,8 @@ class Switchboard:
     """Owns the live state.
 
     `wake(channel)` ends a waiting caller's wait, `call_back(callback, agent)` begins an attempt whose
-    end is reported by `callback_over`, `mirror` shows presence to Asterisk. None of them may block.
+    end is reported by `callback_over`, `mirror` shows Asterisk the states of its custom devices. None of
+    them may block.
     """
 
     def __init__(
@@ -65,7 +68,7 @@ class Switchboard:
         *,
         wake: Callable[[str], None],
         call_back: Callable[[Callback, Agent], None],
-        mirror: Callable[[dict[str, Presence]], None],
+        mirror: Callable[[dict[str, str]], None],
         clock: Callable[[], datetime] = times.now,
     ) -> None:
         self._store_path = store_path
@@ -87,7 +90,9 @@ class Switchboard:
         self._lamps: dict[str, Pattern] = {}
         self._night = False
         self._undelivered = 0
-        self._shown_presence: dict[str, Presence] = {}
+        self._opened: dict[str, bool] = {}
+        self._opening_looked_at = -math.inf
+        self._device_states: dict[str, str] = {}
 
     def start(self) -> None:
         """Read the store and begin; returns when the first picture is complete."""
@@ -149,9 +154,13 @@ class Switchboard:
         """Asterisk is gone: what the phones do is unknown, and unknown cannot be rung."""
         self._tell(self._forget_asterisk)
 
+    def device_state_seen(self, device: str, state: str) -> None:
+        """What Asterisk, asked, says of a custom device; shown again if that is not what it was shown."""
+        self._tell(lambda: self._device_states.update({device: state}))
+
     def mirror_again(self) -> None:
-        """Asterisk is there again and may have forgotten what presence it was shown."""
-        self._tell(self._shown_presence.clear)
+        """Asterisk is there again and may have forgotten what it was shown."""
+        self._tell(self._device_states.clear)
 
     def agents(self) -> list[Agent]:
         """The agents as they are now."""
@@ -197,6 +206,7 @@ class Switchboard:
         finally:
             work()  # also when the store cannot be read: somebody waits for the answer, or has left
         self._follow_callbacks()
+        self._follow_opening()
         self._follow_phones()
         self._decide()
         self._show()
@@ -208,7 +218,7 @@ class Switchboard:
             self._read_store()
             if self._take_presses():
                 self._read_store()
-            self._callbacks_looked_at = -math.inf
+            self._callbacks_looked_at = self._opening_looked_at = -math.inf
             self._seen_version = version
 
     def _read_store(self) -> None:
@@ -220,7 +230,7 @@ class Switchboard:
                 idle_since = agent.since if agent.since > known.since else known.idle_since
                 fresh[name] = replace(agent, idle_since=idle_since, ringing_for=known.ringing_for)
         self._agents = fresh
-        self._night = people.night_mode(self._db) == "night"
+        self._night = night.night_mode(self._db) == "night"
         self._undelivered = people.undelivered_messages(self._db)
         self._follow_phones()
 
@@ -246,7 +256,7 @@ class Switchboard:
         for button, long in presses:
             kind, _, name = button.partition(":")
             if kind == "night":
-                people.set_night_mode(self._db, name, self._clock())
+                night.set_night_mode(self._db, name, "panel", self._clock())
             elif agent := self._agents.get(name):
                 presence = after_press(agent.presence, long=long)
                 people.set_presence(self._db, name, presence, "button", self._clock())
@@ -273,6 +283,11 @@ class Switchboard:
         for key, callback in due.items():
             if key not in self._line or not self._line[key].agent:
                 self._line[key] = _InLine(callback.in_line(key), partial(self._call_back, callback))
+
+    def _follow_opening(self) -> None:
+        if time.monotonic() - self._opening_looked_at >= _OPENING_LOOK_SECONDS:
+            self._opening_looked_at = time.monotonic()
+            self._opened = opened(self._db)
 
     def _is_calling(self, key: str) -> bool:
         return int(key.removeprefix(_CALLBACK)) in callbacks.calling(self._db)
@@ -371,10 +386,20 @@ class Switchboard:
         if lamps != self._lamps:
             people.show_lamps(self._db, lamps, self._clock())
             self._lamps = lamps
-        presence = {agent.name: agent.presence for agent in self._agents.values()}
-        if presence != self._shown_presence:
-            self._mirror(presence)
-            self._shown_presence = presence
+        states = device_states(
+            {agent.name: agent.is_present() for agent in self._agents.values()},
+            night=self._night,
+            is_open=self._opened,
+            waiting=self._departments_waited_for(),
+        )
+        news = {device: state for device, state in states.items() if self._device_states.get(device) != state}
+        if news:
+            self._mirror(news)
+            self._device_states.update(news)
+
+    def _departments_waited_for(self) -> set[str]:
+        """The departments in which somebody waits on the telephone for whom there is no agent yet."""
+        return {caller.department for caller in self._unserved() if not caller.call.startswith(_CALLBACK)}
 
 
 def _nothing() -> None:

@@ -14,7 +14,7 @@ from sqlite_utils import Database
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as AnyResponse
 
-from appliance.store import people, times
+from appliance.store import night, people, times
 from appliance.store.database import exclusive, open_store
 from appliance.store.liveness import supervisor_runs
 from appliance.store.office import office_facts
@@ -156,12 +156,19 @@ def create_app(
 
     @app.post("/press")
     def press() -> AnyResponse:
-        """Note that a button was pressed. Whoever acts on it is the supervisor; the lamp then follows."""
+        """Move the night switch, or note that a desk button was pressed.
+
+        Whoever acts on a desk button is the supervisor; the lamp then follows.
+        """
         button = request.form.get("button", "")
+        kind, _, mode = button.partition(":")
         try:
             with store() as db, exclusive(db):
-                people.press(db, button)
-        except LookupError:
+                if kind == "night":
+                    night.set_night_mode(db, mode, "page", times.now())
+                else:
+                    people.press(db, button)
+        except (LookupError, ValueError):
             return refusal("error.button", 400)
         return redirect("/", 303)
 

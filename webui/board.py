@@ -11,8 +11,10 @@ from typing import Any, Final
 from sqlite_utils import Database
 
 from appliance.hotline.callbacks import Result
+from appliance.hotline.night import Forgotten, NightSwitch
 from appliance.hotline.numbers import readable
-from appliance.store import people, times
+from appliance.store import times
+from appliance.store.night import forgotten, night_switch
 from appliance.store.office import office_facts
 from webui.callbacks import Callback, Missed, missed_callers, open_callbacks
 
@@ -78,6 +80,7 @@ class Agent:
 
     name: str
     title: str
+    phone: str
     pattern: str
     state: str
     reason: str
@@ -89,12 +92,16 @@ class Agent:
 
 @dataclass(frozen=True, slots=True)
 class Department:
-    """A department; `next_change` is when the schedule turns it over, empty when it will not."""
+    """A department; `next_change` is when the schedule turns it over, empty when it will not.
+
+    `by_switch` is where the night switch stands if that decides, else empty.
+    """
 
     name: str
     title: str
     state: str
     always_open: bool
+    by_switch: str
     next_change: str
     available: int
 
@@ -135,7 +142,8 @@ class Board:
     now: datetime
     supervisor_runs: bool
     asterisk_silent: bool
-    night_mode: str
+    night_switch: NightSwitch
+    night_forgotten: Forgotten | None
     lamps: tuple[Lamp, ...]
     agents: tuple[Agent, ...]
     departments: tuple[Department, ...]
@@ -178,7 +186,7 @@ def read_board(db: Database, now: datetime, *, supervisor_holds_lock: bool) -> B
     """
     with _one_instant(db):
         office = office_facts(db)
-        mode = people.night_mode(db)
+        switch = night_switch(db)
         lamps = {row["name"]: row for row in _rows(db, "SELECT name, pattern, changed_at FROM lamps")}
         beat = lamps.get("supervisor")
         runs = supervisor_holds_lock if beat is None else _is_fresh(beat["changed_at"], now)
@@ -195,10 +203,11 @@ def read_board(db: Database, now: datetime, *, supervisor_holds_lock: bool) -> B
             now=now,
             supervisor_runs=runs,
             asterisk_silent=asterisk_silent,
-            night_mode=mode,
+            night_switch=switch,
+            night_forgotten=forgotten(db, now),
             lamps=_front_lamps(patterns, runs),
             agents=_agents(db, patterns, _doing(live, owed) if runs and not asterisk_silent else {}),
-            departments=_departments(db, mode, now),
+            departments=_departments(db, switch.mode, now),
             numbers=_numbers(db, office.country),
             live_calls=live,
             live_calls_left_out=live_count - len(live),
@@ -265,7 +274,8 @@ def _doing(live: tuple[Call, ...], owed: tuple[Callback, ...]) -> dict[str, tupl
 def _agents(db: Database, patterns: dict[str, str], doing: dict[str, tuple[str, str]]) -> tuple[Agent, ...]:
     rows = _rows(
         db,
-        "SELECT a.name, a.title, coalesce(p.state, 'unknown') AS state, coalesce(p.reason, '') AS reason,"
+        "SELECT a.name, a.title, a.phone,"
+        " coalesce(p.state, 'unknown') AS state, coalesce(p.reason, '') AS reason,"
         " coalesce(p.since, '') AS since, coalesce(p.wrap_up_until, '') AS wrap_up_until"
         " FROM agents AS a LEFT JOIN presence AS p ON p.agent = a.name ORDER BY a.title, a.name",
     )
@@ -280,24 +290,28 @@ def _agents(db: Database, patterns: dict[str, str], doing: dict[str, tuple[str, 
 def _departments(db: Database, mode: str, now: datetime) -> tuple[Department, ...]:
     rows = _rows(
         db,
-        "SELECT d.name, d.title, o.state, d.always_open,"
+        "SELECT d.name, d.title, o.state, d.always_open, d.ignores_night_switch,"
         " (SELECT s.at FROM schedule AS s WHERE s.department = d.name AND s.at > ? AND s.state <> o.state"
         "  ORDER BY s.at LIMIT 1) AS next_change,"
         " (SELECT count(*) FROM queue_members AS m WHERE m.queue_name = d.name) AS available"
         " FROM departments AS d JOIN opening AS o ON o.department = d.name ORDER BY d.title, d.name",
         times.to_text(now),
     )
-    return tuple(
-        Department(
-            name=row["name"],
-            title=row["title"],
-            state=row["state"],
-            always_open=bool(row["always_open"]),
-            next_change=(row["next_change"] or "") if mode == "auto" and not row["always_open"] else "",
-            available=row["available"],
+    departments = []
+    for row in rows:
+        by_switch = "" if mode == "auto" or row["ignores_night_switch"] else mode
+        departments.append(
+            Department(
+                name=row["name"],
+                title=row["title"],
+                state=row["state"],
+                always_open=bool(row["always_open"]),
+                by_switch=by_switch,
+                next_change="" if by_switch or row["always_open"] else row["next_change"] or "",
+                available=row["available"],
+            )
         )
-        for row in rows
-    )
+    return tuple(departments)
 
 
 def _calls(db: Database, which: str, limit: int) -> tuple[Call, ...]:

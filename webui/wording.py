@@ -8,6 +8,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from appliance.hotline.callbacks import Result, State
+from appliance.hotline.night import Forgotten, NightSwitch
 from appliance.hotline.numbers import readable
 from appliance.store import times
 from webui.board import UNKNOWN, Agent, Board, Call, Department, Lamp, Message, Step
@@ -56,11 +57,11 @@ class Wording:
         self._now = board.now
         self._country = board.country
         self._zone: tzinfo = ZoneInfo(board.time_zone)
-        self._night_mode = board.night_mode
         self._supervisor_runs = board.supervisor_runs
         self._asterisk_silent = board.asterisk_silent
         self._calls_known = board.calls_known
         self._titles = {agent.name: agent.title for agent in board.agents}
+        self._phones = {agent.phone: agent.title for agent in board.agents}
         self._departments = {department.name: department.title for department in board.departments}
 
     def clock(self, instant: str, *, seconds: bool = False) -> str:
@@ -93,6 +94,20 @@ class Wording:
             return Glow("red", self.t("lamp.not_answering"))
         return self.glow(lamp.pattern)
 
+    def switched(self, switch: NightSwitch) -> str:
+        """Since when the night switch stands where it does, and who moved it; empty when nobody has."""
+        if not switch.changed_by:
+            return ""
+        time = self.clock(times.to_text(switch.since))
+        how, _, phone = switch.changed_by.partition(" ")
+        return self.t(f"night.by_{how}", time=time, phone=self._phones.get(phone, phone or "?"))
+
+    def forgotten(self, forgotten: Forgotten) -> str:
+        """That the night switch seems to be forgotten."""
+        since, missed = (times.to_text(at) for at in (forgotten.switch.since, forgotten.missed_at))
+        key = f"night.forgotten_{forgotten.switch.mode}"
+        return self.t(key, since=self.clock(since), missed=self.clock(missed))
+
     def presence(self, agent: Agent) -> str:
         """What an agent is, or does right now."""
         if agent.doing:
@@ -112,10 +127,10 @@ class Wording:
 
     def opening(self, department: Department) -> str:
         """Why a department is open or closed and when that changes; empty when nothing is to say."""
+        if department.by_switch:
+            return self.t(f"departments.by_{department.by_switch}")
         if department.always_open:
             return self.t("departments.always")
-        if self._night_mode != "auto":
-            return self.t(f"departments.by_{self._night_mode}")
         if not department.next_change:
             return ""
         key = "departments.until" if department.state == "open" else "departments.opens"

@@ -114,14 +114,19 @@ class Opening:
     why: Why
 
 
-def opening(hours: Hours | None, night_mode: NightMode, instant: datetime) -> Opening:
-    """Decide as the view `opening` of the store does; `hours` None means always open."""
+def opening(
+    hours: Hours | None, night_mode: NightMode, instant: datetime, *, ignores_night_switch: bool = False
+) -> Opening:
+    """Decide as the view `opening` of the store does; `hours` None means always open.
+
+    For whoever ignores the night switch only the hours count, wherever it stands.
+    """
+    if night_mode == "night" and not ignores_night_switch:
+        return Opening("closed", "night mode")
+    if night_mode == "day" and not ignores_night_switch:
+        return Opening("open", "day mode")
     if hours is None:
         return Opening("open", "always open")
-    if night_mode == "night":
-        return Opening("closed", "night mode")
-    if night_mode == "day":
-        return Opening("open", "day mode")
     began = _open_since(hours, instant)
     day = began or instant.astimezone(hours.zone).date()
     why: Why = "hours"

@@ -10,6 +10,7 @@ from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime
+from typing import Protocol
 from zoneinfo import ZoneInfo
 
 import phonenumbers
@@ -66,12 +67,25 @@ _WORDS = {
 }
 
 
+class Facts(Protocol):
+    """What every letter of the office has, whatever it is about."""
+
+    @property
+    def message_id(self) -> str: ...
+    @property
+    def sender(self) -> str: ...
+    @property
+    def recipient(self) -> str: ...
+    @property
+    def office(self) -> str: ...
+
+
 @dataclass(frozen=True, slots=True)
 class LetterFacts:
-    """All that a letter says. `caller` is E.164 or whatever the network sent; `country` like "DE".
+    """All that a letter about a caller says. `caller` is E.164 or whatever the network sent.
 
-    `seconds` is the length of a voice message; `attempts`, of a callback, how often it was tried;
-    `on_call_missed` says that nobody on duty could be reached before.
+    `country` is one like "DE"; `seconds` is the length of a voice message; `attempts`, of a callback, how
+    often it was tried; `on_call_missed` says that nobody on duty could be reached before.
     """
 
     message_id: str
@@ -103,14 +117,10 @@ def build_letter(facts: LetterFacts, mp3: bytes | None) -> EmailMessage:
     number = readable_number(facts.caller, facts.country) or words["unknown"]
     name, department, office = one_line(facts.caller_name), one_line(facts.department), one_line(facts.office)
     who = f"{number} ({name})" if name else number
-    letter = EmailMessage(policy=SMTP)
-    letter["From"] = Address(display_name=office, addr_spec=mail_address(facts.sender))
-    letter["To"] = Address(addr_spec=mail_address(facts.recipient))
     subject = words["not reached" if mp3 is None else "subject"].format(who=who, department=department)
-    letter["Subject"] = words["on-call subject"].format(subject=subject) if facts.on_call_missed else subject
-    letter["Date"] = format_datetime(local)
-    letter["Message-ID"] = facts.message_id
-    letter["Auto-Submitted"] = "auto-generated"
+    if facts.on_call_missed:
+        subject = words["on-call subject"].format(subject=subject)
+    letter = new_letter(facts, subject, local)
     lines = [
         words["tried"].format(attempts=facts.attempts) if mp3 is None else words["opening"],
         *([words["on-call"]] if facts.on_call_missed else []),
@@ -130,6 +140,18 @@ def build_letter(facts: LetterFacts, mp3: bytes | None) -> EmailMessage:
     letter.set_content("\n".join(lines) + "\n", cte="quoted-printable")  # some servers take no 8 bit
     if mp3 is not None:
         letter.add_attachment(mp3, maintype="audio", subtype="mpeg", filename=file_name(facts))
+    return letter
+
+
+def new_letter(facts: Facts, subject: str, date: datetime) -> EmailMessage:
+    """A letter of the office without its text. Raises ValueError for an address that is none."""
+    letter = EmailMessage(policy=SMTP)
+    letter["From"] = Address(display_name=one_line(facts.office), addr_spec=mail_address(facts.sender))
+    letter["To"] = Address(addr_spec=mail_address(facts.recipient))
+    letter["Subject"] = subject
+    letter["Date"] = format_datetime(date)
+    letter["Message-ID"] = facts.message_id
+    letter["Auto-Submitted"] = "auto-generated"
     return letter
 
 

@@ -19,7 +19,9 @@ from pathlib import Path
 
 from sqlite_utils import Database
 
+from appliance.hotline.night import Forgotten, NightSwitch
 from appliance.mail.letter import LetterFacts, build_letter, mail_address
+from appliance.mail.night_letter import NightLetterFacts, build_night_letter
 from appliance.mail.server import MailServer, connect, log_in, read_mail_server
 from appliance.mail.troubles import (
     NO_MAILBOX,
@@ -51,13 +53,16 @@ class DeliveryState:
 
 @dataclass(frozen=True, slots=True)
 class _Due:
-    """A row of the outbox to be sent now. `sound` is relative to the spool, '' for a letter without."""
+    """A row of the outbox to be sent now. `sound` is relative to the spool, '' for a letter without.
+
+    `call` is '' for a mail that is about no call.
+    """
 
     id: int
     call: str
     attempts: int
     sound: str
-    facts: LetterFacts
+    facts: LetterFacts | NightLetterFacts
 
 
 def pause_after(attempts: int, first_pause_seconds: float = 60.0) -> float:
@@ -89,7 +94,7 @@ def delivery_state(db: Database) -> DeliveryState:
 class Outbox:
     """Delivers what is due, in a thread of its own with its own connection to the store.
 
-    `on_change` is called (in that thread) with the call's id when its mail is delivered.
+    `on_change` is called (in that thread) with the call's id when its mail is delivered, if it is about one.
     A mailbox or mail server that was changed is tried at once, whatever pause was left.
     """
 
@@ -173,7 +178,10 @@ class Outbox:
 
     def _deliver_due(self, db: Database) -> None:
         server = read_mail_server(db)
-        settings = (server, db.execute("SELECT name, mailbox FROM departments ORDER BY name").fetchall())
+        mailboxes = (
+            "SELECT name, mailbox FROM departments UNION ALL SELECT '', mailbox FROM office ORDER BY 1"
+        )
+        settings = (server, db.execute(mailboxes).fetchall())
         changed = self._settings is not None and settings != self._settings
         self._settings = settings
         if server is None:
@@ -188,6 +196,18 @@ class Outbox:
         """What to send now; new mails before those that failed, so that none holds up the others."""
         instant = now()
         longest = timedelta(seconds=self._longest_pause)
+        # Further away than any pause: the clock was set back.
+        due = "o.next_attempt_at <= :now OR o.next_attempt_at > :latest"
+        which = "o.delivered_at = ''" + ("" if everything else f" AND ({due})")
+        values = {"now": to_text(instant), "latest": to_text(instant + longest)}
+        found = self._about_callers(db, server, which, values) + self._about_the_night_switch(
+            db, server, which, values
+        )
+        return sorted(found, key=lambda mail: (mail.attempts, mail.id))
+
+    def _about_callers(
+        self, db: Database, server: MailServer, which: str, values: dict[str, str]
+    ) -> list[_Due]:
         rows = db.query(
             "SELECT o.id, o.message_id, o.attempts, o.language, w.call, w.caller, w.caller_name,"
             " w.recorded_at, w.seconds, w.sound, w.tried, coalesce(c.ticket, '') AS ticket,"
@@ -204,10 +224,8 @@ class Outbox:
             "   FROM callbacks) AS w ON w.message = o.message OR w.callback = o.callback"
             " LEFT JOIN calls AS c ON c.call = w.call"
             " LEFT JOIN departments AS d ON d.name = w.department LEFT JOIN office AS f ON f.id = 1"
-            # Further away than any pause: the clock was set back.
-            " WHERE o.delivered_at = '' AND (:everything OR o.next_attempt_at <= :now"
-            " OR o.next_attempt_at > :latest) ORDER BY o.attempts, o.id",
-            {"everything": everything, "now": to_text(instant), "latest": to_text(instant + longest)},
+            f" WHERE {which}",
+            values,
         )
         return [
             _Due(
@@ -231,6 +249,40 @@ class Outbox:
                     attempts=row["tried"],
                     ticket=row["ticket"],
                     on_call_missed=bool(row["on_call_missed"]),
+                ),
+            )
+            for row in rows
+        ]
+
+    def _about_the_night_switch(
+        self, db: Database, server: MailServer, which: str, values: dict[str, str]
+    ) -> list[_Due]:
+        rows = db.query(
+            "SELECT o.id, o.message_id, o.attempts, o.language, r.mode, r.since, r.missed_at, r.noticed_at,"
+            " coalesce(nullif(f.mailbox, ''), o.recipient) AS recipient,"
+            " coalesce(f.name, 'Freizeichen') AS office,"
+            " coalesce(f.time_zone, 'Europe/Berlin') AS time_zone"
+            " FROM outbox AS o JOIN night_reminders AS r ON r.id = o.night_reminder"
+            f" LEFT JOIN office AS f ON f.id = 1 WHERE {which}",
+            values,
+        )
+        return [
+            _Due(
+                id=row["id"],
+                call="",
+                attempts=row["attempts"],
+                sound="",
+                facts=NightLetterFacts(
+                    message_id=row["message_id"],
+                    language=row["language"],
+                    sender=server.sender,
+                    recipient=row["recipient"],
+                    office=row["office"],
+                    time_zone=row["time_zone"],
+                    forgotten=Forgotten(
+                        NightSwitch(row["mode"], from_text(row["since"]), ""), from_text(row["missed_at"])
+                    ),
+                    noticed_at=from_text(row["noticed_at"]),
                 ),
             )
             for row in rows
@@ -275,7 +327,9 @@ class Outbox:
         except OSError as error:
             raise UndeliverableError(NO_SOUND) from error
         self._client.send_message(
-            build_letter(mail.facts, mp3),
+            build_letter(mail.facts, mp3)
+            if isinstance(mail.facts, LetterFacts)
+            else build_night_letter(mail.facts),
             from_addr=mail_address(mail.facts.sender),
             to_addrs=[mail_address(mail.facts.recipient)],
         )
@@ -297,8 +351,8 @@ class Outbox:
                     [to_text(instant), row],
                 )
             del self._taken[row]
-            log.info("outbox: the message of call %s was delivered", call)
-            if self._on_change is not None:
+            log.info("outbox: mail %d was delivered (call %s)", row, call or "-")
+            if call and self._on_change is not None:
                 try:
                     self._on_change(call)
                 except Exception:

@@ -56,6 +56,7 @@ _TABLES = (
 _DEPARTMENT_FLAGS = (
     "always_open",
     "closed_on_holidays",
+    "ignores_night_switch",
     "offers_wait",
     "offers_callback",
     "offers_message",
@@ -119,6 +120,7 @@ def _rows(config: Config) -> dict[str, list[dict[str, Any]]]:
                 "retention_days": office.retention_days,
                 "callback_countries": " ".join(office.callback_countries),
                 "callback_confirmation": int(office.callback_confirmation),
+                "mailbox": office.mailbox,
             }
         ],
         "mail_server": [
@@ -142,6 +144,7 @@ def _rows(config: Config) -> dict[str, list[dict[str, Any]]]:
                 "menu_prompt": department.menu_prompt,
                 "always_open": int(department.always_open),
                 "closed_on_holidays": int(department.closed_on_holidays),
+                "ignores_night_switch": int(department.ignores_night_switch),
                 "ring_seconds": department.ring_seconds,
                 "wrap_up_seconds": department.wrap_up_seconds,
                 "message_seconds": department.message_seconds,

@@ -84,6 +84,11 @@ def mail_address(text: str) -> str | None:
     return None if _MAIL_ADDRESS.fullmatch(text) else "mail address"
 
 
+def mail_address_or_none(text: str) -> str | None:
+    """A plausible mail address, or nothing."""
+    return mail_address(text) if text else None
+
+
 def extension(text: str) -> str | None:
     """A short internal number."""
     return None if _EXTENSION.fullmatch(text) else "extension"

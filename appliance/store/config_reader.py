@@ -101,6 +101,7 @@ def _office(table: Table) -> Office:
         retention_days=table.whole("retention_days", 90, 1, 3650),
         callback_countries=table.texts("callback_countries", (), checks.country, _similar_country),
         callback_confirmation=table.flag("callback_confirmation", True),
+        mailbox=table.text("mailbox", "", checks.mail_address_or_none),
     )
     known = states(office.country)
     if office.state and office.state not in known:
@@ -154,6 +155,7 @@ def _departments(tables: Sequence[Table], office: Office, numbers: Once) -> tupl
                 spans=hours.spans,
                 special_days=hours.special_days,
                 closed_on_holidays=table.flag("closed_on_holidays", True),
+                ignores_night_switch=table.flag("ignores_night_switch", hours.always_open),
                 ring_seconds=table.whole("ring_seconds", 20, 3, 120),
                 wrap_up_seconds=table.whole("wrap_up_seconds", 15, 0, 3600),
                 message_seconds=table.whole("message_seconds", 180, 10, 1800),

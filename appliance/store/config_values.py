@@ -17,6 +17,8 @@ class Office:
 
     Public holidays are those of `state` (BY, VD, …), of the whole country where it is empty.
 
+    What concerns the whole office is mailed to `mailbox`, to the first department's where it is empty.
+
     Callbacks go to its own country and to `callback_countries`; with `callback_confirmation` the
     customer is connected only after pressing 1.
     """
@@ -30,6 +32,7 @@ class Office:
     retention_days: int
     callback_countries: tuple[str, ...]
     callback_confirmation: bool
+    mailbox: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +51,11 @@ class MailServer:
 class Department:
     """A department with its numbers (E.164) and hours (none of them when it is always open).
 
+    With `ignores_night_switch` only the hours count, whether the switch stands at night or at day.
+
     With a `menu`, pairs of a key and a department, it is a main number which every agent serves.
     `menu_prompt` announces it in another's menu, '' the built-in one for its name.
+
     What it offers while nobody is free always includes a callback or a message. No promise is made with
     `promise_minutes` 0; nobody is asked for a ticket number with `ticket_from` 0.
     """
@@ -66,6 +72,7 @@ class Department:
     spans: tuple[Span, ...]
     special_days: tuple[SpecialDays, ...]
     closed_on_holidays: bool
+    ignores_night_switch: bool
     ring_seconds: int
     wrap_up_seconds: int
     message_seconds: int

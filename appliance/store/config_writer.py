@@ -25,9 +25,11 @@ _COMMENTS: Mapping[str, tuple[str, str]] = {
     "department": (
         "Die Abteilungen. hours: \"always\" oder Zeiten je Tag; 22:00-02:00 endet am nächsten Tag;\n"
         "# Ausnahmen: \"2026-12-24\" = \"closed\", \"2026-12-27..2027-01-03\" = \"10:00-12:00\".\n"
+        "# ignores_night_switch = true: nur die Zeiten zählen, wo auch immer der Nachtschalter steht.\n"
         "# Ab choices: wenn niemand frei ist. promise_minutes = 0: keine Zusage; ticket_from = 0: nie.",
         "The departments. hours: \"always\" or times per day; 22:00-02:00 ends on the next day;\n"
         "# exceptions: \"2026-12-24\" = \"closed\", \"2026-12-27..2027-01-03\" = \"10:00-12:00\".\n"
+        "# ignores_night_switch = true: only the hours count, wherever the night switch stands.\n"
         "# From choices on: when nobody is free. promise_minutes = 0: no promise; ticket_from = 0: never.",
     ),
     "block": (
@@ -69,6 +71,7 @@ def write_config(config: Config) -> str:
             retention_days=str(office.retention_days),
             callback_countries=_texts(office.callback_countries),
             callback_confirmation=_flag(office.callback_confirmation),
+            mailbox=_text(office.mailbox),
         ),
         f"\n# {_COMMENTS['mail'][which]}\n[mail]\n",
         _settings(
@@ -132,6 +135,7 @@ def _department(department: Department, office: Office) -> str:
         numbers=_texts(_written(number, office) for number in department.numbers),
         hours=_text(ALWAYS) if department.always_open else _hours(department),
         closed_on_holidays=_flag(department.closed_on_holidays),
+        ignores_night_switch=_flag(department.ignores_night_switch),
         ring_seconds=str(department.ring_seconds),
         wrap_up_seconds=str(department.wrap_up_seconds),
         message_seconds=str(department.message_seconds),

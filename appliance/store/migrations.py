@@ -43,7 +43,8 @@ CREATE TABLE office (
   time_zone TEXT NOT NULL,
   retention_days INTEGER NOT NULL CHECK (retention_days > 0),
   callback_countries TEXT NOT NULL DEFAULT '',
-  callback_confirmation INTEGER NOT NULL DEFAULT 1 CHECK (callback_confirmation IN (0, 1))
+  callback_confirmation INTEGER NOT NULL DEFAULT 1 CHECK (callback_confirmation IN (0, 1)),
+  mailbox TEXT NOT NULL DEFAULT ''
 ) STRICT;
 CREATE TABLE mail_server (
   id INTEGER PRIMARY KEY CHECK (id = 1),
@@ -63,6 +64,7 @@ CREATE TABLE departments (
   menu_prompt TEXT NOT NULL DEFAULT '',
   always_open INTEGER NOT NULL CHECK (always_open IN (0, 1)),
   closed_on_holidays INTEGER NOT NULL DEFAULT 1 CHECK (closed_on_holidays IN (0, 1)),
+  ignores_night_switch INTEGER NOT NULL DEFAULT 0 CHECK (ignores_night_switch IN (0, 1)),
   ring_seconds INTEGER NOT NULL CHECK (ring_seconds BETWEEN 3 AND 120),
   wrap_up_seconds INTEGER NOT NULL CHECK (wrap_up_seconds BETWEEN 0 AND 3600),
   message_seconds INTEGER NOT NULL CHECK (message_seconds BETWEEN 10 AND 1800),
@@ -205,9 +207,13 @@ CREATE TRIGGER presence_by_phone_code AFTER UPDATE OF state ON presence
 CREATE TABLE night_switch (
   id INTEGER PRIMARY KEY CHECK (id = 1),
   mode TEXT NOT NULL CHECK (mode IN ('auto', 'day', 'night')),
-  since TEXT NOT NULL
+  since TEXT NOT NULL,
+  changed_by TEXT NOT NULL DEFAULT ''
 ) STRICT;
-INSERT INTO night_switch VALUES (1, 'auto', {NOW});
+INSERT INTO night_switch (id, mode, since) VALUES (1, 'auto', {NOW});
+CREATE TRIGGER night_switch_by_phone_code AFTER UPDATE OF mode ON night_switch
+  WHEN NEW.mode <> OLD.mode AND NEW.since = OLD.since BEGIN
+    UPDATE night_switch SET since = {NOW}, changed_by = 'phone'; END;
 CREATE TABLE schedule (
   department TEXT NOT NULL REFERENCES departments (name) ON DELETE CASCADE,
   at TEXT NOT NULL,
@@ -295,10 +301,18 @@ CREATE TABLE messages (
   seconds REAL NOT NULL,
   sound TEXT NOT NULL
 ) STRICT;
+CREATE TABLE night_reminders (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  mode TEXT NOT NULL CHECK (mode IN ('day', 'night')),
+  since TEXT NOT NULL UNIQUE,
+  missed_at TEXT NOT NULL,
+  noticed_at TEXT NOT NULL
+) STRICT;
 CREATE TABLE outbox (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
   message INTEGER UNIQUE REFERENCES messages (id),
   callback INTEGER UNIQUE REFERENCES callbacks (id),
+  night_reminder INTEGER UNIQUE REFERENCES night_reminders (id),
   message_id TEXT NOT NULL UNIQUE,
   recipient TEXT NOT NULL,
   language TEXT NOT NULL,
@@ -307,7 +321,7 @@ CREATE TABLE outbox (
   next_attempt_at TEXT NOT NULL DEFAULT ({NOW}),
   last_error TEXT NOT NULL DEFAULT '',
   delivered_at TEXT NOT NULL DEFAULT '',
-  CHECK ((message IS NULL) <> (callback IS NULL))
+  CHECK ((message IS NOT NULL) + (callback IS NOT NULL) + (night_reminder IS NOT NULL) = 1)
 ) STRICT;
 CREATE INDEX outbox_due ON outbox (next_attempt_at) WHERE delivered_at = '';
 CREATE TABLE cursors (
@@ -326,14 +340,17 @@ def m004_floor(db: Database) -> None:
         f"""
 CREATE VIEW opening AS
   SELECT d.name AS department,
-    CASE WHEN n.mode = 'night' AND d.always_open = 0 THEN 'closed'
-         WHEN n.mode = 'day' OR d.always_open = 1 THEN 'open'
+    CASE WHEN n.mode = 'night' AND d.ignores_night_switch = 0 THEN 'closed'
+         WHEN n.mode = 'day' AND d.ignores_night_switch = 0 THEN 'open'
+         WHEN d.always_open = 1 THEN 'open'
          ELSE coalesce((SELECT s.state FROM schedule AS s
                         WHERE s.department = d.name AND s.at <= {NOW}
                         ORDER BY s.at DESC LIMIT 1), 'open')
     END AS state,
-    CASE n.mode WHEN 'auto' THEN coalesce((SELECT s.reopening FROM schedule AS s
-      WHERE s.department = d.name AND s.at <= {NOW} ORDER BY s.at DESC LIMIT 1), '') ELSE '' END AS reopening
+    CASE WHEN n.mode = 'auto' OR d.ignores_night_switch = 1
+         THEN coalesce((SELECT s.reopening FROM schedule AS s
+                        WHERE s.department = d.name AND s.at <= {NOW} ORDER BY s.at DESC LIMIT 1), '')
+         ELSE '' END AS reopening
   FROM departments AS d, night_switch AS n;
 CREATE VIEW destinations AS
   SELECT f.dialled, n.number, n.department, coalesce(n.agent, '') AS agent

@@ -8,6 +8,7 @@ from sqlite_utils import Database
 
 from appliance.hotline.callback_numbers import Refusal, refusal
 from appliance.hotline.departments import Department, MenuChoice
+from appliance.hotline.directory import Entry, directory
 from appliance.hotline.tickets import TicketRule
 
 _DEPARTMENT = """
@@ -79,6 +80,11 @@ def is_open(db: Database, department: str) -> bool:
     return row is not None and row[0] == "open"
 
 
+def opened(db: Database) -> dict[str, bool]:
+    """Whether each department is open now, exactly as the floor sees it."""
+    return {row["department"]: row["state"] == "open" for row in db.query("SELECT * FROM opening")}
+
+
 def department(db: Database, name: str) -> Department | None:
     """The department of this name as it is now; None when there is none (any more)."""
     row = next(db.query(_DEPARTMENT, [name]), None)
@@ -128,6 +134,15 @@ def phones(db: Database) -> list[dict[str, str]]:
     return list(db.query("SELECT name, extension, secret FROM phones ORDER BY name"))
 
 
+def watchable(db: Database) -> list[Entry]:
+    """What the lamps of desk phones can watch."""
+    return directory(
+        agents=dict(db.execute("SELECT name, phone FROM agents ORDER BY name").fetchall()),
+        phones={phone["name"]: phone["extension"] for phone in phones(db)},
+        departments=[row[0] for row in db.execute("SELECT name FROM departments ORDER BY name").fetchall()],
+    )
+
+
 def number_of(db: Database, department: str) -> str:
     """The number (E.164) a department is called at; one of the office where it has none, '' without any."""
     row = db.execute(
@@ -158,3 +173,10 @@ def mailbox_of(db: Database, department: str) -> tuple[str, str]:
         {"department": department},
     ).fetchone()
     return mailbox, language
+
+
+def office_mailbox(db: Database) -> tuple[str, str]:
+    """The mailbox for what concerns the whole office, and its language; else the first department's."""
+    mailbox, language = mailbox_of(db, "")
+    row = db.execute("SELECT mailbox, language FROM office").fetchone()
+    return (row[0] or mailbox, row[1]) if row else (mailbox, language)

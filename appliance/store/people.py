@@ -8,11 +8,10 @@ from datetime import datetime
 
 from sqlite_utils import Database
 
+from appliance.hotline.night import NIGHT_MODES
 from appliance.hotline.presence import Agent, PhoneState, Presence
 from appliance.store.database import exclusive
 from appliance.store.times import from_text, to_text
-
-NIGHT_MODES = ("auto", "day", "night")
 
 
 def agents(db: Database) -> list[Agent]:
@@ -68,18 +67,6 @@ def send_everybody_home(db: Database, reason: str, now: datetime) -> int:
         "WHERE state <> 'offline'",
         [reason, to_text(now)],
     ).rowcount
-
-
-def night_mode(db: Database) -> str:
-    """The night switch: 'auto', 'day' or 'night'."""
-    return str(db.execute("SELECT mode FROM night_switch").fetchone()[0])
-
-
-def set_night_mode(db: Database, mode: str, now: datetime) -> None:
-    """Commit the night switch. Raises ValueError for a mode there is not."""
-    if mode not in NIGHT_MODES:
-        raise ValueError(mode)
-    db.execute("UPDATE night_switch SET mode = ?, since = ? WHERE mode <> ?", [mode, to_text(now), mode])
 
 
 def press(db: Database, button: str) -> None:

@@ -164,7 +164,7 @@ def test_who_calls_in_meanwhile_is_served_in_his_place_and_not_called_back(offic
 
 
 def test_a_closed_department_calls_nobody_back_until_it_opens(office: SimulatedOffice) -> None:
-    office.db.execute("UPDATE departments SET always_open = 0")
+    office.db.execute("UPDATE departments SET ignores_night_switch = 0")
     office.db.execute("UPDATE night_switch SET mode = 'night'")
     office.sets("anna", "available")
     owes(office)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 
@@ -104,16 +106,15 @@ def test_the_command_shows_and_sets(office: SimulatedOffice) -> None:
 def test_presence_is_mirrored_for_lamps_on_desk_phones(office: SimulatedOffice) -> None:
     office.sets("anna", "available")
 
-    def states() -> str:
-        return office.asterisk.ask("devstate list")
+    states = partial(office.asterisk.ask, "devstate list")
 
-    office.wait_for(
-        "Asterisk shows Anna available ({})",
-        lambda: "anna" in states() and "NOT_INUSE" in states(),
-        states,
-    )
+    def shown(agent: str) -> str:
+        found = re.search(rf"'Custom:presence-{agent}'\s+State: '(\w+)'", states())
+        return found[1] if found else ""
+
+    office.wait_for("Asterisk shows Anna available ({})", lambda: shown("anna") == "NOT_INUSE", states)
     office.sets("anna", "away")
-    office.wait_for("Asterisk shows Anna away ({})", lambda: "BUSY" in states(), states)
+    office.wait_for("Asterisk shows Anna away ({})", lambda: shown("anna") == "BUSY", states)
 
 
 def test_presence_survives_a_restart_of_the_supervisor(office: SimulatedOffice) -> None:
@@ -135,7 +136,7 @@ def test_presence_survives_a_restart_of_asterisk(office: SimulatedOffice) -> Non
     office.lamp_is("agent:anna", "green", 40)
     office.wait_for(
         "Asterisk shows Anna available again",
-        lambda: "anna" in (states := office.asterisk.ask("devstate list")) and "NOT_INUSE" in states,
+        lambda: "'Custom:presence-anna'  State: 'NOT_INUSE'" in office.asterisk.ask("devstate list"),
     )
 
 

@@ -106,7 +106,7 @@ def test_who_waits_when_it_closes_is_told_and_still_served(office: SimulatedOffi
     goes.dials(SUPPORT)
     before = [caller.hears("offer-message") for caller in (stays, goes)]
     with office.db.conn:
-        office.db.execute("UPDATE departments SET always_open = 0")
+        office.db.execute("UPDATE departments SET ignores_night_switch = 0")
         office.db.execute("UPDATE night_switch SET mode = 'night'")
     for caller, heard in zip((stays, goes), before, strict=True):
         caller.hears("offer-callback-opening", after=caller.hears("closing", after=heard))

@@ -7,6 +7,7 @@ import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from click.testing import CliRunner
 from appliance.cli import main
 from appliance.settings import Settings
 from appliance.status import complaints, look
+from appliance.store import night, times
 from appliance.store.liveness import Alive
 from tests.unit.seed import seeded_store
 
@@ -108,6 +110,21 @@ def test_a_wrong_box_toml(tmp_path: Path) -> None:
 
 
 # What `status` sees lying about
+
+
+def test_status_tells_of_a_forgotten_night_switch(tmp_path: Path) -> None:
+    settings = Settings(tmp_path, manager_port=1)
+    settings.recordings.mkdir(parents=True)
+    db = seeded_store(settings.store)
+    db.execute("INSERT INTO opening_hours VALUES ('office', 0, '08:00', '17:00')")
+    night.set_night_mode(db, "night", "page", times.now())
+    assert not [told for told in complaints(look(db, settings), "en") if "night switch" in told]
+    night.set_night_mode(db, "auto", "page", times.now())
+    night.set_night_mode(db, "night", "page", times.now() - timedelta(days=15))
+    state = look(db, settings)
+    db.close()
+    assert any("at night since" in told for told in complaints(state, "en"))
+    assert any("auf Nacht" in told for told in complaints(state, "de"))
 
 
 def test_status_tells_of_recordings_nobody_takes(tmp_path: Path) -> None:

@@ -99,12 +99,32 @@ def test_the_example_is_the_demo_office() -> None:
 def test_the_example_shows_the_values_that_hold_without_it() -> None:
     support, accounting, _ = read_config(EXAMPLE.read_bytes()).departments
     own = {key: getattr(support, key) for key in ("name", "title", "mailbox", "numbers")}
-    assert replace(accounting, **own, always_open=True, spans=(), special_days=()) == support
+    always = {"always_open": True, "spans": (), "special_days": (), "ignores_night_switch": True}
+    assert replace(accounting, **own, **always) == support
+
+
+def test_a_hotline_that_is_always_open_ignores_the_night_switch_unless_it_says_otherwise() -> None:
+    hours = 'hours = { mon-fri = "08:00-12:00, 13:00-17:00", sat = "22:00-02:00" }'
+    for written, ignores in (
+        (hours, False),
+        (f"{hours}\nignores_night_switch = true", True),
+        ('hours = "always"', True),
+        ('hours = "always"\nignores_night_switch = false', False),
+    ):
+        (support,) = read_config(changed(hours, written)).departments
+        assert support.ignores_night_switch is ignores
+
+
+def test_an_offices_mailbox_is_one_or_none() -> None:
+    read_config(changed('area_code = "0931"', 'area_code = "0931"\nmailbox = ""'))
+    error = refused(changed('area_code = "0931"', 'area_code = "0931"\nmailbox = "the boss"'))
+    assert "office.mailbox" in error.text("de")
+    assert "ist keine Mailadresse" in error.text("de")
 
 
 def test_what_is_left_out_gets_a_sensible_value() -> None:
     config = read_config(GOOD)
-    assert config.office == Office("Musterbüro", "de", "DE", "", "0931", "Europe/Berlin", 90, (), True)
+    assert config.office == Office("Musterbüro", "de", "DE", "", "0931", "Europe/Berlin", 90, (), True, "")
     assert config.mail == MailServer("127.0.0.1", 587, "starttls", "", "", "hotline@musterbuero.example")
     (support,) = config.departments
     assert (support.ring_seconds, support.wrap_up_seconds, support.message_seconds) == (20, 15, 180)
@@ -630,6 +650,7 @@ def configs(draw: st.DrawFn) -> Config:
                 spans=spans,
                 special_days=draw(several_special_days()) if spans else (),
                 closed_on_holidays=draw(st.booleans()),
+                ignores_night_switch=draw(st.booleans()),
                 ring_seconds=draw(st.integers(3, 120)),
                 wrap_up_seconds=draw(st.integers(0, 3600)),
                 message_seconds=draw(st.integers(10, 1800)),
@@ -665,6 +686,7 @@ def configs(draw: st.DrawFn) -> Config:
             zone,
             draw(st.integers(1, 3650)),
             *draw(callbacks),
+            draw(st.one_of(st.just(""), mail_addresses)),
         ),
         MailServer(
             host=draw(st.sampled_from(["127.0.0.1", "::1", "mail.musterbuero.example", "smtp-1"])),

@@ -11,6 +11,7 @@ from appliance import house
 from appliance.hotline.announcement import ANNOUNCEMENT_KEYS
 from appliance.hotline.callback_numbers import Refusal
 from appliance.hotline.menu import MENU_PROMPTS
+from appliance.hotline.night import NIGHT_MODES
 from appliance.hotline.presence import Presence
 from appliance.hotline.reopening import REOPENING_KEYS
 from appliance.store import people, times
@@ -80,6 +81,7 @@ def test_every_prompt_is_played_by_somebody_and_every_played_prompt_exists() -> 
     by_floor |= set(re.findall(rf"Read\(\w+,\$\{{PROMPTS\}}/({named}),", FLOOR))
     by_floor |= set(re.findall(rf"[,(&]\$\{{PROMPTS\}}/({named})[&,$]", FLOOR))  # one of several
     by_floor |= {f"presence-{state}" for state in Presence}  # presence-${ARG1}
+    by_floor |= {f"night-mode-{mode}" for mode in NIGHT_MODES}  # night-mode-${WANTED}
     assert by_floor <= catalogue
     by_dialog = {text for source in DIALOGS for text in strings(source) if text in catalogue}
     by_dialog |= {"connecting"}  # the music class connecting-de, whose one sound it is

@@ -279,7 +279,8 @@ def test_in_autumn_the_repeated_hour_is_open_twice() -> None:
 @pytest.mark.parametrize(
     ("hours", "mode", "expected"),
     [
-        (None, "night", Opening("open", "always open")),
+        (None, "night", Opening("closed", "night mode")),
+        (None, "day", Opening("open", "day mode")),
         (None, "auto", Opening("open", "always open")),
         (Hours((), BERLIN), "day", Opening("open", "day mode")),
         (Hours((Span(SATURDAY, 0, 1440),), BERLIN), "night", Opening("closed", "night mode")),
@@ -289,6 +290,18 @@ def test_in_autumn_the_repeated_hour_is_open_twice() -> None:
 )
 def test_what_decides_the_opening(hours: Hours | None, mode: NightMode, expected: Opening) -> None:
     assert opening(hours, mode, at("2026-11-21 12:00")) == expected
+
+
+@pytest.mark.parametrize("mode", ["auto", "day", "night"])
+def test_who_ignores_the_night_switch_has_only_hours(mode: NightMode) -> None:
+    weekend = Hours((Span(SATURDAY, 0, 1440),), BERLIN)
+    for hours, day, expected in (
+        (None, 21, Opening("open", "always open")),
+        (weekend, 21, Opening("open", "hours")),
+        (weekend, 22, Opening("closed", "hours")),
+    ):
+        instant = at(f"2026-11-{day} 12:00")
+        assert opening(hours, mode, instant, ignores_night_switch=True) == expected
 
 
 def test_an_instant_without_a_zone_is_refused() -> None:

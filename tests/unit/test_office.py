@@ -75,7 +75,7 @@ def test_a_call_gets_every_setting_of_its_department(db: Database) -> None:
     assert (found.offers_wait, found.offers_callback, found.offers_message) == (False, True, False)
 
 
-def test_the_night_switch_closes_what_is_not_always_open(db: Database) -> None:
+def test_the_night_switch_closes_what_does_not_ignore_it(db: Database) -> None:
     db.execute("UPDATE night_switch SET mode = 'night'")
     opened = {name: found.is_open for name in ("support", "office") if (found := department(db, name))}
     assert opened == {"support": True, "office": False}

@@ -14,6 +14,7 @@ from appliance.hotline.hours import NightMode, opening
 from appliance.store import times
 from appliance.store.database import data_version, open_store
 from appliance.store.migrations import NOW
+from appliance.store.night import ignore_night_switch
 from appliance.store.schedule import department_hours, refresh_schedule
 from tests.unit.seed import NEW_DEPARTMENT, NEW_OFFICE
 
@@ -38,7 +39,11 @@ def db(tmp_path: Path) -> Database:
 
 def said(db: Database, mode: NightMode, instant: datetime) -> dict[str, str]:
     """What the domain says of every department."""
-    return {name: opening(hours, mode, instant).state for name, hours in department_hours(db).items()}
+    ignoring = ignore_night_switch(db)
+    return {
+        name: opening(hours, mode, instant, ignores_night_switch=name in ignoring).state
+        for name, hours in department_hours(db).items()
+    }
 
 
 def view_at(db: Database, instant: datetime) -> dict[str, str]:
@@ -52,6 +57,7 @@ def view_at(db: Database, instant: datetime) -> dict[str, str]:
 @pytest.mark.parametrize("mode", ["auto", "day", "night"])
 def test_the_floor_and_the_domain_agree_for_five_weeks(db: Database, mode: NightMode) -> None:
     refresh_schedule(db, SATURDAY)
+    db.execute("UPDATE departments SET ignores_night_switch = 1 WHERE name IN ('always', 'never')")
     db.execute("UPDATE night_switch SET mode = ?", [mode])
     for minutes in range(0, 35 * 24 * 60, 15):
         instant = SATURDAY + timedelta(minutes=minutes)
@@ -140,3 +146,18 @@ def test_an_empty_store_has_no_hours(tmp_path: Path) -> None:
     db = open_store(tmp_path / "empty.db")
     assert department_hours(db) == {}
     assert not refresh_schedule(db, SATURDAY)
+
+
+def test_who_ignores_the_night_switch_says_when_it_opens_wherever_that_stands(db: Database) -> None:
+    db.execute(
+        "INSERT INTO schedule (department, at, state, reopening) SELECT name, '2020-01-01T00:00:00.000Z',"
+        " 'closed', 'reopens-today&hour-8' FROM departments WHERE name <> 'always'"
+    )
+    db.execute("UPDATE departments SET ignores_night_switch = 1 WHERE name = 'never'")
+    db.execute("UPDATE night_switch SET mode = 'night'")
+    shown = db.execute("SELECT department, state, reopening FROM opening ORDER BY department").fetchall()
+    assert shown == [
+        ("always", "closed", ""),
+        ("hours", "closed", ""),  # nobody knows when the switch is moved
+        ("never", "closed", "reopens-today&hour-8"),
+    ]

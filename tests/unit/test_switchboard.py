@@ -18,7 +18,7 @@ from appliance.hotline.callbacks import Callback
 from appliance.hotline.matching import WaitingCaller
 from appliance.hotline.presence import Presence
 from appliance.hotline.ringing import Ring
-from appliance.store import callbacks, ledger, people
+from appliance.store import callbacks, ledger, night, people
 from appliance.store.database import open_store
 from appliance.switchboard import Switchboard
 from tests.unit.seed import seeded_store
@@ -44,7 +44,7 @@ class Desk:
         self.db: Database = seeded_store(path)
         self.clock = Clock()
         self.woken: queue.Queue[str] = queue.Queue()
-        self.mirrored: queue.Queue[dict[str, Presence]] = queue.Queue()
+        self.mirrored: queue.Queue[dict[str, str]] = queue.Queue()
         self.begun: queue.Queue[tuple[Callback, str]] = queue.Queue()
         self.switchboard = self.another()
         self.switchboard.start()
@@ -147,7 +147,7 @@ def test_who_waits_learns_that_the_department_has_closed(desk: Desk) -> None:
     with desk.switchboard.place_in_line(desk.caller("1"), "c1") as place:
         assert place.look().is_open
         with desk.db.conn:
-            desk.db.execute("UPDATE departments SET always_open = 0")
+            desk.db.execute("UPDATE departments SET ignores_night_switch = 0")
             desk.db.execute("UPDATE night_switch SET mode = 'night'")
         assert not place.look().is_open
 
@@ -225,7 +225,7 @@ def test_what_another_program_commits_is_seen(desk: Desk, tmp_path: Path) -> Non
     other.close()
     desk.waits_for_lamp("agent:bert", "off")
     until(
-        lambda: desk.mirrored.get(timeout=5)["bert"] is Presence.OFFLINE,
+        lambda: desk.mirrored.get(timeout=5).get("Custom:presence-bert") == "BUSY",
         lambda: "presence is shown to Asterisk",
     )
 
@@ -235,6 +235,53 @@ def test_the_night_switch_lights_its_lamp(desk: Desk) -> None:
     desk.waits_for_lamp("night", "on")
     assert desk.db.execute("SELECT state FROM opening WHERE department = 'office'").fetchone() == ("closed",)
     assert desk.db.execute("SELECT state FROM opening WHERE department = 'support'").fetchone() == ("open",)
+
+
+def told_of(desk: Desk, device: str) -> str:
+    """The state of a device that Asterisk is shown next."""
+    while True:
+        states = desk.mirrored.get(timeout=5)
+        if device in states:
+            return states[device]
+
+
+def test_desk_phones_are_shown_night_mode_and_hours(desk: Desk) -> None:
+    assert told_of(desk, "Custom:night") == "NOT_INUSE"
+    night.set_night_mode(desk.db, "night", "page", NOON)
+    states: dict[str, str] = {}
+    while states.keys() != {"Custom:night", "Custom:hours-office"}:
+        states |= desk.mirrored.get(timeout=5)
+    assert states == {"Custom:night": "INUSE", "Custom:hours-office": "BUSY"}
+
+
+def test_desk_phones_are_shown_who_waits_on_the_telephone_without_an_agent(desk: Desk) -> None:
+    assert told_of(desk, "Custom:queue-support") == "NOT_INUSE"
+    desk.idle("desk_2")
+    with desk.switchboard.place_in_line(desk.caller("1"), "c1") as first:
+        assert first.look().agent == "bert"
+        desk.owes("2")
+        with desk.switchboard.place_in_line(desk.caller("3", 3), "c3"):
+            assert told_of(desk, "Custom:queue-support") == "INUSE"
+        assert told_of(desk, "Custom:queue-support") == "NOT_INUSE"
+    while not desk.mirrored.empty():
+        assert "Custom:queue-support" not in desk.mirrored.get()
+
+
+def test_who_cannot_be_rung_is_shown_as_busy(desk: Desk) -> None:
+    assert told_of(desk, "Custom:presence-bert") == "BUSY", "his phone is not known yet"
+    desk.idle("desk_2")
+    assert told_of(desk, "Custom:presence-bert") == "NOT_INUSE"
+    people.set_presence(desk.db, "bert", Presence.AWAY, "button", NOON)
+    assert told_of(desk, "Custom:presence-bert") == "BUSY"
+
+
+def test_what_asterisk_shows_otherwise_or_has_forgotten_is_shown_again(desk: Desk) -> None:
+    assert told_of(desk, "Custom:night") == "NOT_INUSE"
+    desk.switchboard.device_state_seen("Custom:night", "NOT_INUSE")
+    desk.switchboard.device_state_seen("Custom:hours-office", "BUSY")
+    assert desk.mirrored.get(timeout=5) == {"Custom:hours-office": "NOT_INUSE"}
+    desk.switchboard.mirror_again()
+    assert told_of(desk, "Custom:night") == "NOT_INUSE"
 
 
 @pytest.mark.parametrize("button", ["agent:nobody", "night:maybe", "night:day:home", "", "agent:", "x:y"])
@@ -441,14 +488,14 @@ def test_without_room_on_the_line_nobody_is_called_back(desk: Desk) -> None:
 
 
 def test_a_closed_department_calls_nobody_back(desk: Desk) -> None:
-    desk.db.execute("UPDATE departments SET always_open = 0")
-    people.set_night_mode(desk.db, "night", NOON)
+    desk.db.execute("UPDATE departments SET ignores_night_switch = 0")
+    night.set_night_mode(desk.db, "night", "page", NOON)
     request = desk.owes("1.0")
     desk.idle("desk_1")
     desk.waits_for_lamp("night", "on")
     desk.waits_for_lamp("agent:anna", "green")
     assert desk.begun.empty()
-    people.set_night_mode(desk.db, "auto", NOON)
+    night.set_night_mode(desk.db, "auto", "page", NOON)
     assert desk.begins(request) == "anna"
 
 

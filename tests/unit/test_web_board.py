@@ -22,8 +22,9 @@ from werkzeug.test import TestResponse
 from appliance.hotline.announcement import ANNOUNCEMENT_KEYS
 from appliance.hotline.callback_numbers import Refusal
 from appliance.hotline.callbacks import Result, State
+from appliance.hotline.hours import NightMode
 from appliance.hotline.outcomes import Outcome
-from appliance.store import callbacks, ledger, times
+from appliance.store import callbacks, ledger, night, times
 from appliance.store.database import open_store
 from appliance.store.liveness import Alive
 from appliance.telephony import dialog
@@ -263,6 +264,44 @@ def test_the_night_switch_shows_its_position(client: FlaskClient, db: Database) 
     )
     assert "Empfang" in words(page, "departments")
     assert "geschlossen durch den Nachtschalter" in words(page, "department-front")
+
+
+def test_a_department_that_ignores_the_night_switch_shows_its_hours(
+    client: FlaskClient, db: Database
+) -> None:
+    with db.conn:
+        db.execute("UPDATE night_switch SET mode = 'night'")
+        db.execute("UPDATE departments SET ignores_night_switch = 1 WHERE name = 'front'")
+        db.execute("UPDATE departments SET always_open = 1 WHERE name = 'support'")
+        db.execute(f"{SCHEDULE} ('front', ?, 'open')", [ago(3600)])
+        db.execute(f"{SCHEDULE} ('front', '2099-03-02T16:30:00.000Z', 'closed')")
+    page = get(client)
+    assert words(page, "department-front").endswith("offen bis Mo 2.3. 17:30")
+    assert words(page, "department-support").endswith("geschlossen durch den Nachtschalter")
+
+
+def test_who_moved_the_night_switch_is_told_by_name(client: FlaskClient, db: Database) -> None:
+    assert "night-since" not in get(client), "nobody has"
+    with db.conn:
+        db.execute("UPDATE night_switch SET mode = 'night'")
+        db.execute("UPDATE night_switch SET changed_by = 'phone desk-anna'")
+    assert words(get(client), "night-since").startswith("Umgestellt am Telefon Anna Beck, ")
+    with db.conn:
+        db.execute("UPDATE night_switch SET changed_by = 'phone lobby'")
+    assert words(get(client, "en"), "night-since").startswith("Moved on the phone of lobby, ")
+
+
+def test_a_forgotten_night_switch_is_an_alarm(client: FlaskClient, db: Database) -> None:
+    with db.conn:
+        db.execute("INSERT INTO opening_hours VALUES ('front', 0, '08:00', '17:00')")
+        night.set_night_mode(db, "night", "panel", times.now())
+    assert "night-forgotten" not in get(client)
+    with db.conn:
+        db.execute("UPDATE night_switch SET since = ?", [ago(15 * 86400)])
+    told = words(get(client), "night-forgotten")
+    assert re.match(r"Der Nachtschalter steht seit .+ auf Nacht. Die Öffnungszeit begann Mo .+ 08:00\.", told)
+    assert "Auf Automatik" in told
+    assert "at night since" in words(get(client, "en"), "night-forgotten")
 
 
 def test_departments_say_whether_they_are_open_why_and_who_is_there(
@@ -754,7 +793,7 @@ def test_without_the_supervisor_live_calls_may_be_over(client: FlaskClient, db: 
 # --- buttons
 
 
-@pytest.mark.parametrize("button", ["agent:anna", "agent:bob:home", "night:auto", "night:day", "night:night"])
+@pytest.mark.parametrize("button", ["agent:anna", "agent:bob:home"])
 def test_a_press_is_noted_and_changes_nothing_by_itself(
     client: FlaskClient, db: Database, button: str
 ) -> None:
@@ -780,6 +819,21 @@ def test_an_unknown_button_is_refused_with_a_sentence(client: FlaskClient, db: D
     assert response.status_code == 400
     assert words(response.get_data(as_text=True), "reason") == TEXTS["de"]("error.button")
     assert presses(db) == []
+
+
+@pytest.mark.parametrize("mode", ["day", "night"])
+def test_the_night_switch_is_moved_without_the_supervisor(
+    client: FlaskClient, db: Database, mode: NightMode
+) -> None:
+    assert post(client, "/press", button=f"night:{mode}").status_code == 303
+    assert presses(db) == []
+    switch = night.night_switch(db)
+    assert (switch.mode, switch.changed_by) == (mode, "page")
+    page = get(client)
+    pressed = f"id=night-{mode} name=button value=night:{mode} aria-pressed=true"
+    assert pressed in element(page, "night").attributes
+    assert words(page, "night-since").startswith("Umgestellt auf dieser Seite, ")
+    assert words(get(client, "en"), "night-since").startswith("Moved on this page, ")
 
 
 def test_a_press_without_a_button_is_refused(client: FlaskClient, db: Database) -> None:

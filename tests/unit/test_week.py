@@ -25,7 +25,7 @@ from appliance.hotline.presence import Agent, Presence
 from appliance.house import House, HouseOfOneCall, keep_message_of_ended_call
 from appliance.mail.sound import write_wav
 from appliance.settings import Settings, SipLine
-from appliance.store import ledger, people, times
+from appliance.store import ledger, night, people, times
 from appliance.store.database import open_store
 from appliance.switchboard import Switchboard
 from appliance.telephony import call as call_module
@@ -56,6 +56,7 @@ class Week:
         self.settings.call_records.parent.mkdir(parents=True)
         self.db = seeded_store(self.settings.store)
         self.db.execute("UPDATE departments SET always_open = 0, ticket_from = 2, callback_attempts = 2")
+        self.db.execute("UPDATE departments SET ignores_night_switch = 0")
         self.due: queue.SimpleQueue[tuple[Callback, Agent]] = queue.SimpleQueue()
         self.woken: set[str] = set()
         self.switchboard = Switchboard(
@@ -101,7 +102,7 @@ class Week:
         for _ in range(400):
             if not self.db.execute("SELECT 1 FROM callbacks WHERE closed_at = ''").fetchone():
                 break
-            people.set_night_mode(self.db, "auto", self.now)
+            night.set_night_mode(self.db, "auto", "page", self.now)
             for agent in PHONES:
                 people.set_presence(self.db, agent, Presence.AVAILABLE, "button", self.now)
             self.passes(600)
@@ -118,7 +119,7 @@ class Week:
             presence = self.random.choice((Presence.AVAILABLE, Presence.AVAILABLE, Presence.AWAY))
             people.set_presence(self.db, agent, presence, "button", self.now)
         if self.chance(0.004):
-            people.set_night_mode(self.db, self.random.choice(("auto", "night", "auto")), self.now)
+            night.set_night_mode(self.db, self.random.choice(("auto", "night", "auto")), "page", self.now)
         if self.chance(0.02) and len(self.live) < AT_ONCE and len(self.callers) < CALLS:
             self.somebody_calls()
         self.switchboard.agents()
