@@ -53,7 +53,7 @@ def read_rotas(
             )
         elif name in lines:
             table.problem("twice", "department", value=shown(name), other=str(lines[name]))
-        elif name and known[name].always_open:
+        elif name and known[name].always_open and known[name].ignores_night_switch:
             table.problem("rota always open", "department", value=shown(name))
         lines.setdefault(name, table.line("department"))
         duties = _duties(table, office, own_numbers, agents)

@@ -160,6 +160,8 @@ def test_a_rota_of_a_department_that_is_always_open_is_refused() -> None:
     begin, end = WITH_ROTA.index("hours = "), WITH_ROTA.index("[[phone]]")
     text = WITH_ROTA[:begin] + 'hours = "always"\n' + WITH_ROTA[end:]
     assert problems(text) == [("rota always open", "rota.support.department")]
+    night = text.replace('hours = "always"', 'hours = "always"\nignores_night_switch = false')
+    assert read_config(night).rotas, "the night switch closes it"
 
 
 def test_a_second_rota_of_a_department_is_refused() -> None:
