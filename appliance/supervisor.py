@@ -65,7 +65,7 @@ class Supervisor:
             "events",
             secret,
             name="events",
-            wanted_events=("DeviceStateChange",),
+            wanted_events=("DeviceStateChange", "Hold", "Unhold"),
             on_event=self._event,
             on_connected=self._events_connected,
             on_lost=self._asterisk_lost,
@@ -81,6 +81,7 @@ class Supervisor:
             settings.call_records,
             take_message=self._message_of_ended_call,
             on_settled=lambda: self.outbox.wake(),
+            on_talks=lambda agent, department: self.switchboard.talks(agent, department),
         )
         self.outbox = Outbox(settings.store, settings.spool, on_change=self._mail_delivered)
         house = House(settings, self.switchboard, self.bookkeeper, on_message=self.outbox.wake)
@@ -138,7 +139,10 @@ class Supervisor:
     # --- what comes from Asterisk
 
     def _event(self, event: Event) -> None:
-        self._phone_state(event.headers)
+        if event.name in ("Hold", "Unhold"):
+            self.switchboard.held(event.headers.get("Linkedid", ""), event.name == "Hold")
+        else:
+            self._phone_state(event.headers)
 
     def _phone_state(self, headers: Mapping[str, str], asked_at: float = math.inf) -> None:
         technology, _, phone = headers.get("Device", "").partition("/")

@@ -50,6 +50,7 @@ class _InLine:
     tell: Callable[[Agent], None]
     agent: str = ""
     chosen_at: float = 0.0
+    only: str = ""  # the one agent he is for, whom a colleague has named
 
 
 class Switchboard:
@@ -82,6 +83,8 @@ class Switchboard:
         self._agents: dict[str, Agent] = {}
         self._phones: dict[str, PhoneState] = {}
         self._phone_told_at: dict[str, float] = {}
+        self._on_hold: set[str] = set()
+        self._talking: dict[str, str] = {}  # agent -> department
         self._asterisk_answers = False
         self._seen_version = -1
         self._lamps: dict[str, Pattern] = {}
@@ -102,9 +105,11 @@ class Switchboard:
     # --- asked by the threads of calls
 
     @contextmanager
-    def place_in_line(self, caller: WaitingCaller, channel: str) -> Iterator[SwitchboardPlace]:
-        """Stand in line until the context ends, however it ends."""
-        self._ask(lambda: self._join(caller, channel))
+    def place_in_line(
+        self, caller: WaitingCaller, channel: str, *, only: str = ""
+    ) -> Iterator[SwitchboardPlace]:
+        """Stand in line until the context ends, however it ends; beside it, for `only` this one agent."""
+        self._ask(lambda: self._join(caller, channel, only))
         try:
             yield SwitchboardPlace(self, caller.call)
         finally:
@@ -117,6 +122,16 @@ class Switchboard:
     def report(self, call: str, result: Ring) -> None:
         """How ringing the agent chosen for this caller ended."""
         self._ask(lambda: self._rung(call, result))
+
+    def is_staffed(self, department: str) -> bool:
+        """Whether an agent of this department is there, be he in a call."""
+        return self._ask(
+            lambda: any(a.is_present() and department in a.departments for a in self._agents.values())
+        )
+
+    def is_on_hold(self, call: str) -> bool:
+        """Whether the agent who talked in this call last had put the caller on hold."""
+        return self._ask(lambda: call in self._on_hold)
 
     def somebody_waits(self) -> bool:
         """Whether anybody is on the telephone and waits for an agent."""
@@ -132,7 +147,15 @@ class Switchboard:
         """Whether the line to the exchange has a channel to spare for a callback."""
         self._tell(lambda: setattr(self, "_line_has_room", has_room))
 
-    # --- told by the manager link and the panel
+    # --- told by the manager link, the bookkeeper and the panel
+
+    def held(self, call: str, on_hold: bool) -> None:
+        """An agent has put the caller of this call on hold, or has taken him off."""
+        self._tell(lambda: self._on_hold.add(call) if on_hold else self._on_hold.discard(call))
+
+    def talks(self, agent: str, department: str) -> None:
+        """This agent talks to a caller of this department now, by Asterisk's records."""
+        self._tell(lambda: self._talks(agent, department))
 
     def phone_changed(self, phone: str, device_state: str, *, asked_at: float = math.inf) -> None:
         """A phone's device state as Asterisk reports it by itself, or when asked (time.monotonic).
@@ -240,6 +263,20 @@ class Switchboard:
             state = self._phones.get(agent.phone, PhoneState.UNREACHABLE)
             if state is not agent.phone_state:
                 self._agents[name] = replace(agent, phone_state=state)
+                if agent.phone_state is PhoneState.IN_CALL:
+                    self._hung_up(name)
+
+    def _hung_up(self, agent: str) -> None:
+        """An agent's phone is in no call any more, though the call may go on with a colleague."""
+        call, department = self._agents[agent].ringing_for, self._talking.pop(agent, "")
+        if call:
+            self._rung(call, Ring.TALKED)
+        elif department:
+            self._wrap_up(agent, department)
+
+    def _talks(self, agent: str, department: str) -> None:
+        if agent in self._agents and not self._agents[agent].ringing_for:
+            self._talking[agent] = department
 
     def _take_presses(self) -> bool:
         presses = people.take_presses(self._db)
@@ -282,12 +319,23 @@ class Switchboard:
         self._line.pop(key, None)
         self._callbacks_looked_at = -math.inf
 
-    def _join(self, caller: WaitingCaller, channel: str) -> None:
-        self._line[caller.call] = _InLine(caller, lambda _agent: self._wake(channel))
-        self._decide(asking=caller.call)
+    def _join(self, caller: WaitingCaller, channel: str, only: str) -> None:
+        self._on_hold.discard(caller.call)
+        self._line[caller.call] = _InLine(caller, lambda _agent: self._wake(channel), only=only)
+        if not only:
+            self._decide(asking=caller.call)
+
+    def _choose(self, place: _InLine) -> None:
+        """Reserve the one agent a transferred caller is for, if he is there and his phone is free."""
+        agent = self._agents.get(place.only)
+        if agent is not None and agent.takes_transfers():
+            place.agent, place.chosen_at = agent.name, time.monotonic()
+            self._agents[agent.name] = replace(agent, ringing_for=place.caller.call)
 
     def _chance(self, call: str) -> Chance:
         place = self._line[call]
+        if place.only:
+            return self._chance_of(place)
         if not place.agent:
             self._decide(asking=call)
         caller, now = place.caller, self._clock()
@@ -309,6 +357,15 @@ class Switchboard:
             is_open=is_open(self._db, caller.department),
         )
 
+    def _chance_of(self, place: _InLine) -> Chance:
+        """Whether the one agent a transferred caller is for will take him, as of now."""
+        if not place.agent:
+            self._choose(place)
+        agent = self._agents.get(place.only)
+        if agent is not None and place.agent:
+            return Chance(agent.name, agent.phone, agents=1)
+        return Chance(agents=1 if agent is not None and agent.is_present() else 0)
+
     def _history(self, department: str) -> History:
         """What the estimate knows of a department; calls that ended within the last minute may be missing."""
         now = self._clock()
@@ -319,7 +376,7 @@ class Switchboard:
         return history
 
     def _unserved(self) -> list[WaitingCaller]:
-        return [place.caller for place in self._line.values() if not place.agent]
+        return [place.caller for place in self._line.values() if not place.agent and not place.only]
 
     def _decide(self, asking: str = "") -> None:
         """Choose agents for people in line and tell these, except the one who is just asking."""
@@ -347,13 +404,16 @@ class Switchboard:
             return
         now = self._clock()
         if result is Ring.TALKED:
-            pause = timedelta(seconds=people.wrap_up_seconds(self._db, place.caller.department))
-            people.set_wrap_up(self._db, agent.name, now + pause)
+            self._wrap_up(agent.name, place.caller.department)
         elif result is Ring.REFUSED:
             people.set_wrap_up(self._db, agent.name, now + _REFUSED_PAUSE)
         elif result is not Ring.CALLER_GONE:
             people.set_presence(self._db, agent.name, Presence.AWAY, str(result), now)
         self._read_store()
+
+    def _wrap_up(self, agent: str, department: str) -> None:
+        pause = timedelta(seconds=people.wrap_up_seconds(self._db, department))
+        people.set_wrap_up(self._db, agent, self._clock() + pause)
 
     def _leave(self, call: str) -> None:
         self._release(call)

@@ -13,7 +13,7 @@ from appliance.store import times
 from appliance.store.config_errors import ConfigError, Problem
 from appliance.store.config_hours import write_times
 from appliance.store.config_reader import read_config
-from appliance.store.config_values import Agent, Config, Department, MailServer, Office, Phone
+from appliance.store.config_values import Agent, Config, Department, MailServer, Office, Phone, TransferKeys
 from appliance.store.config_writer import write_config
 from appliance.store.database import exclusive
 from appliance.store.schedule import refresh_schedule, special_days
@@ -26,6 +26,7 @@ __all__ = [
     "MailServer",
     "Office",
     "Phone",
+    "TransferKeys",
     "export_config",
     "import_config",
     "read_config",
@@ -35,7 +36,8 @@ __all__ = [
 # Children before parents, so that no reference is ever broken.
 _TABLES = (
     *("presence", "speaks", "serves", "agents", "phones", "dialled_forms", "numbers"),
-    *("schedule", "opening_hours", "special_days", "departments", "mail_server", "office"),
+    *("schedule", "opening_hours", "special_days", "departments", "transfer_keys"),
+    *("mail_server", "office"),
 )
 
 _DEPARTMENT_FLAGS = (
@@ -81,7 +83,14 @@ def export_config(db: Database) -> Config:
             tuple(_department(db, row) for row in list(db.query("SELECT * FROM departments ORDER BY rowid"))),
             tuple(Phone(**row) for row in db.query("SELECT * FROM phones ORDER BY rowid")),
             tuple(_agent(db, row) for row in list(db.query("SELECT * FROM agents ORDER BY rowid"))),
+            transfer_keys(db),
         )
+
+
+def transfer_keys(db: Database) -> TransferKeys:
+    """The keys by which an agent transfers; the usual ones when nothing was imported yet."""
+    row = next(db.query("SELECT blind, attended FROM transfer_keys"), None)
+    return TransferKeys(**row) if row else TransferKeys()
 
 
 def _rows(config: Config) -> dict[str, list[dict[str, Any]]]:
@@ -115,6 +124,7 @@ def _rows(config: Config) -> dict[str, list[dict[str, Any]]]:
                 "sender": mail.sender,
             }
         ],
+        "transfer_keys": [{"id": 1, "blind": config.transfer.blind, "attended": config.transfer.attended}],
         "departments": [
             {
                 "name": department.name,
@@ -140,6 +150,7 @@ def _rows(config: Config) -> dict[str, list[dict[str, Any]]]:
                 "ticket_longest": department.ticket_rule.longest,
                 "ticket_prefixes": " ".join(department.ticket_rule.prefixes),
                 "callback_attempts": department.callback_attempts,
+                "extension": department.extension,
             }
             for department in departments
         ],

@@ -15,12 +15,21 @@ from appliance.store.config_hours import read_hours
 from appliance.store.config_lines import Lines
 from appliance.store.config_table import Problems, Table, similar
 from appliance.store.config_tickets import read_ticket_rule
-from appliance.store.config_values import CHOICES, Agent, Config, Department, MailServer, Office, Phone
+from appliance.store.config_values import (
+    CHOICES,
+    Agent,
+    Config,
+    Department,
+    MailServer,
+    Office,
+    Phone,
+    TransferKeys,
+)
 
 LANGUAGES = ("de", "en")
 SECURITIES = ("tls", "starttls", "none")
 
-_SINGLE = ("office", "mail")
+_SINGLE = ("office", "mail", "transfer")
 _SEVERAL = ("department", "phone", "agent")
 
 
@@ -32,14 +41,16 @@ def read_config(text: str | bytes) -> Config:
             problems.add("unknown", (key,), key, similar(key, (*_SINGLE, *_SEVERAL)))
     office = _office(_section(values, problems, "office"))
     mail = _mail(_section(values, problems, "mail"))
-    departments = _departments(_sections(values, problems, "department"), office)
-    phones = _phones(_sections(values, problems, "phone"), office)
+    extensions = _Once()
+    departments = _departments(_sections(values, problems, "department"), office, extensions)
+    transfer = _transfer(_section(values, problems, "transfer"))
+    phones = _phones(_sections(values, problems, "phone"), office, extensions)
     agents = _agents(_sections(values, problems, "agent"), office, departments, phones)
     if not departments and "department" not in values:
         problems.add("missing", (), "[[department]]")
     if problems.found:
         raise ConfigError(problems.found)
-    return Config(office, mail, departments, phones, agents)
+    return Config(office, mail, departments, phones, agents, transfer)
 
 
 def _parse(text: str | bytes) -> tuple[Mapping[str, Any], Problems]:
@@ -134,7 +145,7 @@ def _mail(table: Table) -> MailServer:
     return server
 
 
-def _departments(tables: Sequence[Table], office: Office) -> tuple[Department, ...]:
+def _departments(tables: Sequence[Table], office: Office, extensions: _Once) -> tuple[Department, ...]:
     names, numbers = _Once(), _Once()
     departments = []
     for table in tables:
@@ -169,6 +180,7 @@ def _departments(tables: Sequence[Table], office: Office) -> tuple[Department, .
                 ticket_from=table.whole("ticket_from", 3, 0, 99),
                 ticket_rule=read_ticket_rule(table),
                 callback_attempts=table.whole("callback_attempts", 3, 1, 10),
+                extension=_extension(table, office, extensions, ""),
             )
         )
         table.finish()
@@ -200,19 +212,36 @@ def _numbers(table: Table, office: Office, taken: _Once) -> tuple[str, ...]:
     return tuple(numbers)
 
 
-def _phones(tables: Sequence[Table], office: Office) -> tuple[Phone, ...]:
-    names, extensions = _Once(), _Once()
+def _phones(tables: Sequence[Table], office: Office, extensions: _Once) -> tuple[Phone, ...]:
+    names = _Once()
     phones = []
     for table in tables:
         name = table.text("name", check=checks.name)
         names.claim(name, table, "name")
-        extension = table.text("extension", check=checks.extension)
-        extensions.claim(extension, table, "extension")
-        if is_country(office.country) and is_emergency(extension, office.country):
-            table.problem("emergency", "extension", value=shown(extension))
+        extension = _extension(table, office, extensions)
         phones.append(Phone(name, extension, table.text("secret", check=checks.secret)))
         table.finish()
     return tuple(phones)
+
+
+def _extension(table: Table, office: Office, taken: _Once, default: str | None = None) -> str:
+    """A short internal number: nobody else's, and no emergency number."""
+    extension = table.text("extension", default, checks.extension)
+    taken.claim(extension, table, "extension")
+    if extension and is_country(office.country) and is_emergency(extension, office.country):
+        table.problem("emergency", "extension", value=shown(extension))
+    return extension
+
+
+def _transfer(table: Table) -> TransferKeys:
+    """The keys by which an agent transfers; neither may begin with the other."""
+    usual = TransferKeys()
+    blind = table.text("blind_key", usual.blind, checks.feature_key)
+    attended = table.text("attended_key", usual.attended, checks.feature_key)
+    if blind and attended and (blind.startswith(attended) or attended.startswith(blind)):
+        table.problem("feature keys alike", "attended_key", value=shown(attended), other=shown(blind))
+    table.finish()
+    return TransferKeys(blind, attended)
 
 
 def _agents(

@@ -48,7 +48,8 @@ class Department:
     """A department with its numbers (E.164) and hours (none of them when it is always open).
 
     What it offers while nobody is free always includes a callback or a message. No promise is made with
-    `promise_minutes` 0; nobody is asked for a ticket number with `ticket_from` 0.
+    `promise_minutes` 0; nobody is asked for a ticket number with `ticket_from` 0. Agents dial its `extension`
+    to transfer a caller to it; empty: it has none.
     """
 
     name: str
@@ -75,6 +76,15 @@ class Department:
     ticket_from: int
     ticket_rule: TicketRule
     callback_attempts: int
+    extension: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TransferKeys:
+    """What an agent keys in while he talks, to hand the caller over at once or after asking a colleague."""
+
+    blind: str = "#1"
+    attended: str = "*2"
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,3 +116,4 @@ class Config:
     departments: tuple[Department, ...]
     phones: tuple[Phone, ...]
     agents: tuple[Agent, ...]
+    transfer: TransferKeys = TransferKeys()

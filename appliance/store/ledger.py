@@ -10,9 +10,10 @@ from sqlite_utils import Database
 from appliance.hotline.outcomes import Evidence, Outcome, outcome_of
 from appliance.store.database import exclusive
 from appliance.store.office import agent_at
-from appliance.store.times import to_text
+from appliance.store.times import from_text, to_text
 
 WAITS = "waits"
+TAKEN_OVER = "taken over"
 
 
 def open_call(
@@ -47,18 +48,49 @@ def add_step(db: Database, call: str, step: str, detail: str, at: datetime) -> N
         )
 
 
-def connect_call(db: Database, call: str, channel: str, at: datetime) -> None:
-    """Enter that the caller talks to the agent whose phone this channel is; other channels are not news."""
+def connect_call(db: Database, call: str, channel: str, at: datetime) -> tuple[str, str]:
+    """Enter that the caller talks to the agent whose phone this channel is; other channels are not news.
+
+    Returns the agent and the caller's department, both '' when nothing was new.
+    """
     agent = agent_at(db, channel)
     if not agent:
-        return
+        return "", ""
     connected = db.execute(
         "UPDATE calls SET agent = ?1, "
-        "connected_at = CASE connected_at WHEN '' THEN ?2 ELSE connected_at END WHERE call = ?3",
+        "connected_at = CASE connected_at WHEN '' THEN ?2 ELSE connected_at END "
+        "WHERE call = ?3 AND agent <> ?1",
         [agent, to_text(at), call],
     ).rowcount
-    if connected:
-        add_step(db, call, "talks", agent, at)
+    if not connected:
+        return "", ""
+    add_step(db, call, "talks", agent, at)
+    return agent, str(db.execute("SELECT department FROM calls WHERE call = ?", [call]).fetchone()[0])
+
+
+def hand_over(db: Database, call: str, department: str, at: datetime) -> None:
+    """Enter that a transferred caller is this department's from now on."""
+    db.execute("UPDATE calls SET department = ? WHERE call = ?", [department, call])
+    add_step(db, call, "handed over", department, at)
+
+
+def take_over(db: Database, call: str, channel: str, at: datetime) -> None:
+    """Enter that a colleague who was asked first has the caller now; he is whose phone this channel is."""
+    agent = agent_at(db, channel)
+    if agent and db.execute("SELECT 1 FROM calls WHERE call = ?", [call]).fetchone():
+        add_step(db, call, TAKEN_OVER, agent, at)
+
+
+def handed_over_at(db: Database, call: str) -> datetime | None:
+    """When a colleague who was asked first has taken the caller over, the last time; None for never."""
+    row = db.execute("SELECT max(at) FROM steps WHERE call = ? AND step = ?", [call, TAKEN_OVER]).fetchone()
+    return from_text(row[0]) if row[0] else None
+
+
+def caller_name(db: Database, call: str) -> str | None:
+    """The caller's name as the line has delivered it; None for a call the ledger does not know yet."""
+    row = db.execute("SELECT caller_name FROM calls WHERE call = ?", [call]).fetchone()
+    return str(row[0]) if row else None
 
 
 def open_calls(db: Database, *, started_before: datetime | None = None) -> list[str]:

@@ -54,6 +54,11 @@ CREATE TABLE mail_server (
   password TEXT NOT NULL,
   sender TEXT NOT NULL
 ) STRICT;
+CREATE TABLE transfer_keys (
+  id INTEGER PRIMARY KEY CHECK (id = 1),
+  blind TEXT NOT NULL,
+  attended TEXT NOT NULL
+) STRICT;
 CREATE TABLE departments (
   name TEXT PRIMARY KEY,
   title TEXT NOT NULL,
@@ -78,6 +83,7 @@ CREATE TABLE departments (
   ticket_longest INTEGER NOT NULL DEFAULT 12,
   ticket_prefixes TEXT NOT NULL DEFAULT '',
   callback_attempts INTEGER NOT NULL DEFAULT 3 CHECK (callback_attempts BETWEEN 1 AND 10),
+  extension TEXT NOT NULL DEFAULT '',
   CHECK (offers_callback OR offers_message),
   CHECK (1 <= ticket_shortest AND ticket_shortest <= ticket_longest AND ticket_longest <= 20)
 ) STRICT;
@@ -277,9 +283,9 @@ CREATE VIEW floor AS
   SELECT f.dialled, f.number, d.name AS department, d.title, d.language, d.greeting,
     d.message_seconds, o.state AS opening,
     (SELECT count(*) FROM queue_members AS m WHERE m.queue_name = d.name) AS present
-  FROM dialled_forms AS f
-  JOIN numbers AS n ON n.number = f.number
-  JOIN departments AS d ON d.name = n.department
+  FROM (SELECT t.dialled, t.number, n.department FROM dialled_forms AS t JOIN numbers AS n USING (number)
+        UNION ALL SELECT '#' || name, '', name FROM departments) AS f -- '#…': handed over to it
+  JOIN departments AS d ON d.name = f.department
   JOIN opening AS o ON o.department = d.name;
 CREATE VIEW queue_members AS
   SELECT s.department AS queue_name, 'PJSIP/' || a.phone AS interface,
@@ -298,5 +304,10 @@ CREATE VIEW queues AS
     'yes' AS timeoutrestart, 0 AS "announce-frequency"
   FROM departments;
 CREATE VIEW phone_owners AS SELECT phone, name AS agent FROM agents;
+CREATE VIEW extensions AS
+  SELECT t.extension, 'PJSIP/' || t.name AS device, coalesce(a.name, '') AS agent,
+    coalesce(p.state, '') AS presence, '' AS department
+  FROM phones AS t LEFT JOIN agents AS a ON a.phone = t.name LEFT JOIN presence AS p ON p.agent = a.name
+  UNION ALL SELECT extension, '', '', '', name FROM departments WHERE extension <> '';
 """,
     )

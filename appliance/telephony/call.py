@@ -11,6 +11,7 @@ from typing import Protocol
 
 from appliance.hotline.departments import Department
 from appliance.hotline.ringing import Chance, Ring
+from appliance.hotline.transfers import Colleague
 from appliance.telephony.fastagi import CallerLeg
 
 WAKE_KEY = "D"  # sent to a waiting caller's channel by us; no telephone has it
@@ -43,7 +44,28 @@ class House(Protocol):
         """Stand in line until the context ends; in the old place, for somebody we owe a callback."""
 
     def waited_seconds(self) -> float:
-        """How long this person has been waiting for an agent, an earlier call counted."""
+        """How long this person has been waiting for an agent, an earlier call counted; 0 after a talk."""
+
+    def transfer_target(self, dialled: str) -> Department | Colleague | None:
+        """Whom an agent means by the extension he transfers a caller to; None for nobody there is."""
+
+    def transferred_by(self) -> Colleague | None:
+        """Who has handed the caller over, or wanted to; None when that is unknown."""
+
+    def is_staffed(self, department: Department) -> bool:
+        """Whether the department is open and somebody of it is there."""
+
+    def belongs_to(self, department: Department) -> None:
+        """Commit that the caller is this department's from now on."""
+
+    def kept_for(self, colleague: Colleague, department: Department) -> AbstractContextManager[Place]:
+        """Reserve this colleague for the caller, as soon as he is free, until the context ends."""
+
+    def was_left_alone(self) -> bool:
+        """Whether his agents hung up while he was being handed over, or was on hold."""
+
+    def caller_name(self) -> str:
+        """The caller's name as the line has delivered it, '' for none."""
 
     def note(self, step: str, detail: str = "") -> None:
         """Add a step to the call's story."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,7 +17,8 @@ _ROTATE_BYTES = 4_000_000
 
 @dataclass(frozen=True, slots=True)
 class CallRecord:
-    """One event of a call. `event` is INCOMING, STEP, ANSWER, BRIDGE_ENTER or LINKEDID_END."""
+    """One event of a call. `event` is INCOMING, STEP, TRANSFERRED or HANDED (said by the dialplan), ANSWER,
+    BRIDGE_ENTER, ATTENDEDTRANSFER or LINKEDID_END."""
 
     event: str
     at: datetime
@@ -52,6 +54,16 @@ def _extra(text: str) -> str:
     if text.startswith(prefix) and text.endswith(suffix):
         return text[len(prefix) : -len(suffix)]
     return text
+
+
+def transfer_target(record: CallRecord) -> str:
+    """The channel of the colleague an attended transfer has put the caller through to, '' for none."""
+    try:
+        detail = json.loads(record.detail)
+    except ValueError:
+        return ""
+    target = detail.get("transfer_target_channel_name", "") if isinstance(detail, dict) else ""
+    return target if isinstance(target, str) else ""
 
 
 class CallRecords:
