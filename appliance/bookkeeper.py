@@ -38,8 +38,8 @@ class Bookkeeper:
 
     `take_message(call)` keeps what was recorded in an ended call and says whether there is a
     message; it is asked before the outcome is decided. `on_settled()` is called when attempts to call
-    back were settled, which may have put a mail into the outbox. `on_talks(agent, department)` is called
-    when an agent has begun to talk to a caller of this department.
+    back were settled, which may have put a mail into the outbox. `on_talks(agent, call,
+    department)` is called when an agent has begun to talk in a call.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class Bookkeeper:
         *,
         take_message: Callable[[str], bool],
         on_settled: Callable[[], None] = lambda: None,
-        on_talks: Callable[[str, str], None] = lambda _agent, _department: None,
+        on_talks: Callable[[str, str, str], None] = lambda _agent, _call, _department: None,
     ) -> None:
         self._store_path = store_path
         self._records = CallRecords(records)
@@ -121,6 +121,19 @@ class Bookkeeper:
                     self._take_message(call)
 
         self._inbox.put(take)
+
+    def catch_up(self, timeout_seconds: float = 2.0) -> None:
+        """Return when everything Asterisk has recorded until now is in the books, or the time is up."""
+        done = threading.Event()
+
+        def read(db: Database) -> None:
+            try:
+                self._read_records(db)
+            finally:
+                done.set()
+
+        self._inbox.put(read)
+        done.wait(timeout_seconds)
 
     def _run(self) -> None:
         db = open_store(self._store_path, durable=False)
@@ -208,7 +221,8 @@ class Bookkeeper:
             case "BRIDGE_ENTER" if _is_attempt(record):
                 callbacks.connect(db, record.call, record.channel, record.at)
             case "BRIDGE_ENTER":
-                self._talks(db, record.call, record.channel, record.at)
+                for channel in (record.channel, *record.others):
+                    self._talks(db, record.call, channel, record.at)
             case "TRANSFERRED":
                 ledger.add_step(db, record.call, "transferred", record.detail, record.at)
             case "HANDED":
@@ -224,7 +238,7 @@ class Bookkeeper:
     def _talks(self, db: Database, call: str, channel: str, at: datetime) -> None:
         agent, department = ledger.connect_call(db, call, channel, at)
         if agent:
-            self._on_talks(agent, department)
+            self._on_talks(agent, call, department)
 
 
 def _is_attempt(record: CallRecord) -> bool:

@@ -108,8 +108,8 @@ class HouseOfOneCall:
 
     def transferred_by(self) -> Colleague | None:
         """Who has handed the caller over, or wanted to; None when that is unknown."""
-        channel = self._leg.get("ASKED_BY") or self._leg.get("ATTENDEDTRANSFER")
-        agent = agent_at(self._db, channel)
+        self._house.bookkeeper.catch_up()
+        agent = agent_at(self._db, self._leg.get("ASKED_BY")) or ledger.had_him_before(self._db, self._call)
         return Colleague(agent) if agent else None
 
     def is_staffed(self, department: Department) -> bool:
@@ -132,8 +132,10 @@ class HouseOfOneCall:
 
     def was_left_alone(self) -> bool:
         """Whether his agents hung up while he was being handed over, or was on hold."""
+        now = times.now()
+        self._house.bookkeeper.catch_up()
         return left_alone(
-            times.now(),
+            now,
             asked_until=_instant(self._leg.get("ASKED_UNTIL")),
             handed_over_at=ledger.handed_over_at(self._db, self._call),
             on_hold=self._house.switchboard.is_on_hold(self._call),

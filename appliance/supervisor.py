@@ -65,7 +65,7 @@ class Supervisor:
             "events",
             secret,
             name="events",
-            wanted_events=("DeviceStateChange", "Hold", "Unhold"),
+            wanted_events=("DeviceStateChange", "MusicOnHoldStart", "MusicOnHoldStop"),
             on_event=self._event,
             on_connected=self._events_connected,
             on_lost=self._asterisk_lost,
@@ -81,7 +81,7 @@ class Supervisor:
             settings.call_records,
             take_message=self._message_of_ended_call,
             on_settled=lambda: self.outbox.wake(),
-            on_talks=lambda agent, department: self.switchboard.talks(agent, department),
+            on_talks=lambda agent, call, department: self.switchboard.talks(agent, call, department),
         )
         self.outbox = Outbox(settings.store, settings.spool, on_change=self._mail_delivered)
         house = House(settings, self.switchboard, self.bookkeeper, on_message=self.outbox.wake)
@@ -139,8 +139,8 @@ class Supervisor:
     # --- what comes from Asterisk
 
     def _event(self, event: Event) -> None:
-        if event.name in ("Hold", "Unhold"):
-            self.switchboard.held(event.headers.get("Linkedid", ""), event.name == "Hold")
+        if event.name in ("MusicOnHoldStart", "MusicOnHoldStop"):
+            self.switchboard.hears_music(event.headers.get("Uniqueid", ""), event.name == "MusicOnHoldStart")
         else:
             self._phone_state(event.headers)
 

@@ -39,6 +39,7 @@ _REFUSED_PAUSE = timedelta(seconds=15)  # "not now": somebody else first
 _CALLBACK_LOOK_SECONDS = 1.0  # what only time brings: a request is due, a department opens
 _BEGUN_SECONDS = 15.0  # by then an attempt is on disk
 _CALLBACK = "callback:"  # begins the key of a person in line who is to be called back
+_HOLD_SECONDS = 1.0  # the music ends before the dialog is told that the agent has hung up
 _HISTORY_AGE = timedelta(minutes=1)
 
 
@@ -50,6 +51,7 @@ class _InLine:
     tell: Callable[[Agent], None]
     agent: str = ""
     chosen_at: float = 0.0
+    talks: bool = False
     only: str = ""  # the one agent he is for, whom a colleague has named
 
 
@@ -83,8 +85,8 @@ class Switchboard:
         self._agents: dict[str, Agent] = {}
         self._phones: dict[str, PhoneState] = {}
         self._phone_told_at: dict[str, float] = {}
-        self._on_hold: set[str] = set()
-        self._talking: dict[str, str] = {}  # agent -> department
+        self._music_until: dict[str, float] = {}  # call -> inf while it plays, time.monotonic
+        self._talking: dict[str, tuple[str, str]] = {}  # agent -> call and its department
         self._asterisk_answers = False
         self._seen_version = -1
         self._lamps: dict[str, Pattern] = {}
@@ -130,8 +132,8 @@ class Switchboard:
         )
 
     def is_on_hold(self, call: str) -> bool:
-        """Whether the agent who talked in this call last had put the caller on hold."""
-        return self._ask(lambda: call in self._on_hold)
+        """Whether the caller hears music now, or has until the very moment in which it went silent."""
+        return self._ask(lambda: time.monotonic() - self._music_until.get(call, -math.inf) < _HOLD_SECONDS)
 
     def somebody_waits(self) -> bool:
         """Whether anybody is on the telephone and waits for an agent."""
@@ -149,13 +151,14 @@ class Switchboard:
 
     # --- told by the manager link, the bookkeeper and the panel
 
-    def held(self, call: str, on_hold: bool) -> None:
-        """An agent has put the caller of this call on hold, or has taken him off."""
-        self._tell(lambda: self._on_hold.add(call) if on_hold else self._on_hold.discard(call))
+    def hears_music(self, call: str, on: bool) -> None:
+        """The caller of this call hears music from now on, or no more."""
+        until = math.inf if on else time.monotonic()
+        self._tell(lambda: self._note_music(call, until))
 
-    def talks(self, agent: str, department: str) -> None:
-        """This agent talks to a caller of this department now, by Asterisk's records."""
-        self._tell(lambda: self._talks(agent, department))
+    def talks(self, agent: str, call: str, department: str) -> None:
+        """This agent talks in this call, which is for this department, by Asterisk's records."""
+        self._tell(lambda: self._talks(agent, call, department))
 
     def phone_changed(self, phone: str, device_state: str, *, asked_at: float = math.inf) -> None:
         """A phone's device state as Asterisk reports it by itself, or when asked (time.monotonic).
@@ -241,7 +244,12 @@ class Switchboard:
             known = self._agents.get(name)
             if known is not None:
                 idle_since = agent.since if agent.since > known.since else known.idle_since
-                fresh[name] = replace(agent, idle_since=idle_since, ringing_for=known.ringing_for)
+                fresh[name] = replace(
+                    agent,
+                    idle_since=idle_since,
+                    ringing_for=known.ringing_for,
+                    phone_state=known.phone_state,
+                )
         self._agents = fresh
         self._night = people.night_mode(self._db) == "night"
         self._undelivered = people.undelivered_messages(self._db)
@@ -259,24 +267,34 @@ class Switchboard:
         self._phones.clear()
 
     def _follow_phones(self) -> None:
+        over = []
         for name, agent in self._agents.items():
             state = self._phones.get(agent.phone, PhoneState.UNREACHABLE)
             if state is not agent.phone_state:
                 self._agents[name] = replace(agent, phone_state=state)
-                if agent.phone_state is PhoneState.IN_CALL:
-                    self._hung_up(name)
+                if agent.phone_state is PhoneState.IN_CALL and state is PhoneState.IDLE:
+                    over.append(name)
+        for name in over:
+            self._hung_up(name)
+
+    def _note_music(self, call: str, until: float) -> None:
+        self._music_until = {
+            known: before
+            for known, before in self._music_until.items()
+            if time.monotonic() - before < _HOLD_SECONDS
+        } | {call: until}
 
     def _hung_up(self, agent: str) -> None:
         """An agent's phone is in no call any more, though the call may go on with a colleague."""
-        call, department = self._agents[agent].ringing_for, self._talking.pop(agent, "")
-        if call:
+        call, department = self._talking.pop(agent, ("", ""))
+        if call and self._agents[agent].ringing_for == call:
             self._rung(call, Ring.TALKED)
-        elif department:
+        elif call:
             self._wrap_up(agent, department)
 
-    def _talks(self, agent: str, department: str) -> None:
-        if agent in self._agents and not self._agents[agent].ringing_for:
-            self._talking[agent] = department
+    def _talks(self, agent: str, call: str, department: str) -> None:
+        if agent in self._agents and self._agents[agent].phone_state is PhoneState.IN_CALL:
+            self._talking[agent] = (call, department)
 
     def _take_presses(self) -> bool:
         presses = people.take_presses(self._db)
@@ -320,7 +338,6 @@ class Switchboard:
         self._callbacks_looked_at = -math.inf
 
     def _join(self, caller: WaitingCaller, channel: str, only: str) -> None:
-        self._on_hold.discard(caller.call)
         self._line[caller.call] = _InLine(caller, lambda _agent: self._wake(channel), only=only)
         if not only:
             self._decide(asking=caller.call)
@@ -334,6 +351,7 @@ class Switchboard:
 
     def _chance(self, call: str) -> Chance:
         place = self._line[call]
+        place.talks = False
         if place.only:
             return self._chance_of(place)
         if not place.agent:
@@ -376,7 +394,8 @@ class Switchboard:
         return history
 
     def _unserved(self) -> list[WaitingCaller]:
-        return [place.caller for place in self._line.values() if not place.agent and not place.only]
+        waiting = (place for place in self._line.values() if not (place.agent or place.only or place.talks))
+        return [place.caller for place in waiting]
 
     def _decide(self, asking: str = "") -> None:
         """Choose agents for people in line and tell these, except the one who is just asking."""
@@ -404,6 +423,7 @@ class Switchboard:
             return
         now = self._clock()
         if result is Ring.TALKED:
+            place.talks = True  # to this agent, or to a colleague who has taken him over
             self._wrap_up(agent.name, place.caller.department)
         elif result is Ring.REFUSED:
             people.set_wrap_up(self._db, agent.name, now + _REFUSED_PAUSE)

@@ -26,6 +26,8 @@ _AGENT_STEPS: Final = (
     "talks",
     "conversation over",
     "calls back",
+    "taken over",
+    "colleague not free",
 )
 _NUMBER_STEPS: Final = ("callback promised", "callback ordered", "calls again")
 _DOING: Final = {"talks": "agent.talking", "agent rings": "agent.ringing", "calls back": "agent.calling_back"}

@@ -293,7 +293,7 @@ class _Person:
         self._exchange.order("Redirect", Channel=channel, Context="conversation", Exten="says", Priority="1")
 
     def refers(self, to: str) -> None:
-        """Ask the box to connect the other side with somebody else (SIP REFER); hang up if that is accepted."""
+        """Ask the box to connect the other side with somebody else (SIP REFER); hang up if it does."""
         channel = self._leg().channel
         self._exchange.order("Setvar", Channel=channel, Variable="REFERS_TO", Value=to)
         self._exchange.order("Redirect", Channel=channel, Context="desk", Exten="refers", Priority="1")

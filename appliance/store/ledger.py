@@ -51,7 +51,7 @@ def add_step(db: Database, call: str, step: str, detail: str, at: datetime) -> N
 def connect_call(db: Database, call: str, channel: str, at: datetime) -> tuple[str, str]:
     """Enter that the caller talks to the agent whose phone this channel is; other channels are not news.
 
-    Returns the agent and the caller's department, both '' when nothing was new.
+    Returns the agent and the caller's department, both '' for a channel or call that is none of ours.
     """
     agent = agent_at(db, channel)
     if not agent:
@@ -59,12 +59,18 @@ def connect_call(db: Database, call: str, channel: str, at: datetime) -> tuple[s
     connected = db.execute(
         "UPDATE calls SET agent = ?1, "
         "connected_at = CASE connected_at WHEN '' THEN ?2 ELSE connected_at END "
-        "WHERE call = ?3 AND agent <> ?1",
+        "WHERE call = ?3",
         [agent, to_text(at), call],
     ).rowcount
     if not connected:
         return "", ""
-    add_step(db, call, "talks", agent, at)
+    before = db.execute(
+        "SELECT step, detail FROM steps WHERE call = ? AND step IN ('talks', 'agent rings', 'transferred') "
+        "ORDER BY id DESC LIMIT 1",
+        [call],
+    ).fetchone()
+    if before != ("talks", agent):
+        add_step(db, call, "talks", agent, at)
     return agent, str(db.execute("SELECT department FROM calls WHERE call = ?", [call]).fetchone()[0])
 
 
@@ -85,6 +91,17 @@ def handed_over_at(db: Database, call: str) -> datetime | None:
     """When a colleague who was asked first has taken the caller over, the last time; None for never."""
     row = db.execute("SELECT max(at) FROM steps WHERE call = ? AND step = ?", [call, TAKEN_OVER]).fetchone()
     return from_text(row[0]) if row[0] else None
+
+
+def had_him_before(db: Database, call: str) -> str:
+    """The agent who talked to the caller last, but for the one who has just taken him over; '' for nobody."""
+    row = db.execute(
+        "SELECT detail FROM steps WHERE call = ?1 AND step = 'talks' AND detail <> coalesce("
+        "  (SELECT detail FROM steps WHERE call = ?1 AND step = ?2 ORDER BY id DESC LIMIT 1), '')"
+        "ORDER BY id DESC LIMIT 1",
+        [call, TAKEN_OVER],
+    ).fetchone()
+    return str(row[0]) if row else ""
 
 
 def caller_name(db: Database, call: str) -> str | None:

@@ -18,7 +18,7 @@ _ROTATE_BYTES = 4_000_000
 @dataclass(frozen=True, slots=True)
 class CallRecord:
     """One event of a call. `event` is INCOMING, STEP, TRANSFERRED or HANDED (said by the dialplan), ANSWER,
-    BRIDGE_ENTER, ATTENDEDTRANSFER or LINKEDID_END."""
+    BRIDGE_ENTER (`others` are the channels that were there), ATTENDEDTRANSFER or LINKEDID_END."""
 
     event: str
     at: datetime
@@ -27,13 +27,14 @@ class CallRecord:
     caller: str
     caller_name: str
     detail: str
+    others: tuple[str, ...] = ()
 
 
 def parse_record(line: str) -> CallRecord | None:
     """Read one line as `cel_custom.conf` writes it; None for anything else."""
     try:
         row = next(csv.reader([line], strict=True))
-        event, user_event, at, call, channel, caller, caller_name, detail = row
+        event, user_event, at, call, channel, caller, caller_name, detail, *others = row
         instant = datetime.fromtimestamp(float(at), UTC)
     except (csv.Error, ValueError, OverflowError, OSError, StopIteration):
         return None
@@ -45,6 +46,7 @@ def parse_record(line: str) -> CallRecord | None:
         caller=caller,
         caller_name=caller_name,
         detail=_extra(detail),
+        others=tuple(name for names in others for name in names.split(",") if name),
     )
 
 
