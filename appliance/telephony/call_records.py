@@ -17,8 +17,9 @@ _ROTATE_BYTES = 4_000_000
 
 @dataclass(frozen=True, slots=True)
 class CallRecord:
-    """One event of a call. `event` is INCOMING, STEP, TRANSFERRED or HANDED (said by the dialplan), ANSWER,
-    BRIDGE_ENTER (`others` are the channels that were there), ATTENDEDTRANSFER or LINKEDID_END."""
+    """One event of a call. `event` is INCOMING, DEPARTMENT, STEP, TRANSFERRED, HANDED (by the dialplan), ANSWER,
+    BRIDGE_ENTER (`others` are the channels that were there), ATTENDEDTRANSFER or LINKEDID_END.
+    """
 
     event: str
     at: datetime

@@ -54,7 +54,7 @@ def take_call(leg: CallerLeg, house: House) -> None:
     Raises CallerHungUp when the caller goes; what was reached until then is in the story.
     """
     call = Call(leg, house)
-    department = house.department(leg.argument(2))
+    department = house.department(leg.get("DEPARTMENT"))
     if department is None:
         house.note("unassigned told")
         call.hears("unassigned-number")
@@ -71,22 +71,65 @@ def take_call(leg: CallerLeg, house: House) -> None:
         call.hears(department.greeting)
         call.reaches("greeted")
         house.note("greeted")
+        department = choose_department(call, department)
 
     if step == "transferred":
         served, department = hand_over(call, department)
     elif step == "returned":
         served = go_back(call, department)
+    elif ring_dialled_agent(call, department):
+        served = True
     elif waits or department.is_open:
         served = reach_an_agent(call, department)
     else:
         house.note("closed told")
-        call.hears("closed")
+        call.hears(("closed", *department.reopening))
         served = is_called_back(call, department, is_open=False)
     while served and leg.get("STEP") == "talked" and house.was_left_alone():
         served = go_back(call, department)
     if not served:
         take_message(call, department)
     call.reaches("done")
+
+
+def choose_department(call: Call, department: Department) -> Department:
+    """The menu of a main number; every key works while it plays, each choice is said in its own language.
+
+    Who presses nothing, or a key that means nothing, stays with the main number: every agent serves it.
+    """
+    if not department.menu:
+        return department
+    keys = "".join(choice.key for choice in department.menu)
+    key = ""
+    for choice in department.menu:
+        call.leg.set("CHANNEL(language)", choice.language)
+        key = key or call.hears((choice.prompt, f"press-{choice.key}"), keys)
+    key = key or call.leg.wait_key(_CHOOSING_SECONDS)
+    names = {choice.key: choice.department for choice in department.menu}
+    chosen = call.house.department(names.get(key, ""))
+    if chosen is None:
+        call.house.note("chooses nothing", key)
+    else:
+        call.house.enter_department(chosen)
+        call.leg.set("DEPARTMENT", chosen.name)
+    department = chosen or department
+    call.leg.set("CHANNEL(language)", department.language)
+    return department
+
+
+def ring_dialled_agent(call: Call, department: Department) -> bool:
+    """Ring the agent whose extension was dialled, if he is free; True when they have talked."""
+    agent = call.leg.get("AGENT")
+    if not agent:
+        return False
+    with call.house.place_in_line(department, agent) as place:
+        chance = place.look()
+        if chance.agent and ring(call, department, place, chance) is Ring.TALKED:
+            return True
+    call.leg.set("AGENT", "")
+    call.house.note("agent not free", agent)
+    call.hears("agent-not-free")
+    return False
 
 
 def reach_an_agent(call: Call, department: Department) -> bool:
@@ -130,7 +173,7 @@ def hand_over(call: Call, department: Department) -> tuple[bool, Department]:
     target = call.house.transfer_target(call.leg.get("TO"))
     if isinstance(target, Department) and call.house.is_staffed(target):
         call.house.belongs_to(target)
-        call.leg.set("DIALLED", f"#{target.name}")
+        call.leg.set("DEPARTMENT", target.name)
         target = replace(target, language=department.language)
         return reach_an_agent(call, target), target
     if isinstance(target, Colleague) and ring_colleague(call, department, target):
