@@ -17,7 +17,7 @@ from appliance.hotline.callback_numbers import Refusal, read_keyed_number
 from appliance.hotline.departments import Department
 from appliance.hotline.matching import WaitingCaller
 from appliance.hotline.numbers import clean_caller_name, spoken, to_e164
-from appliance.hotline.transfers import Colleague, left_alone
+from appliance.hotline.transfers import Colleague, OutsideNumber, Target, left_alone
 from appliance.mail.sound import SoundError
 from appliance.mail.spool import MessageFacts, accept_recording
 from appliance.settings import Settings
@@ -28,6 +28,7 @@ from appliance.store.office import (
     callback_refusal,
     callback_rules,
     department,
+    number_of,
     office_facts,
 )
 from appliance.switchboard import Switchboard, SwitchboardPlace
@@ -109,9 +110,19 @@ class HouseOfOneCall:
             return 0.0
         return (times.now() - self._arrived).total_seconds() if self._arrived else 0.0
 
-    def transfer_target(self, dialled: str) -> Department | Colleague | None:
-        """Whom an agent means by the extension he transfers a caller to; None for nobody there is."""
-        return extensions.at(self._db, dialled)
+    def transfer_target(self, dialled: str, department: Department) -> Target | None:
+        """Whom an agent means by the number he transfers a caller to; None for one that may not be.
+
+        Outside, that are the numbers which are called back, too: nothing that costs, nothing foreign.
+        """
+        inside = extensions.at(self._db, dialled)
+        if inside or not dialled.startswith(("0", "+")):
+            return inside
+        number, _ = self.number_keyed_in(dialled)
+        lines = self._house.settings.lines
+        if not number or not lines:
+            return None
+        return OutsideNumber(number, lines[0].name, number_of(self._db, department.name))
 
     def transferred_by(self) -> Colleague | None:
         """Who has handed the caller over, or wanted to; None when that is unknown."""

@@ -30,7 +30,10 @@ _AGENT_STEPS: Final = (
     "taken over",
     "colleague not free",
 )
-_NUMBER_STEPS: Final = ("callback promised", "callback ordered", "calls again")
+_NUMBER_STEPS: Final = (
+    *("callback promised", "callback ordered", "calls again"),
+    *("outside rings", "outside not reached", "conversation outside over"),
+)
 _DOING: Final = {"talks": "agent.talking", "agent rings": "agent.ringing", "calls back": "agent.calling_back"}
 
 

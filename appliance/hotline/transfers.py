@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from appliance.hotline.departments import Department
+
 TAKEN_OVER = timedelta(seconds=3)  # shorter, nobody has said a word
 
 
@@ -13,6 +15,18 @@ class Colleague:
     """An agent who is rung for a caller by name, whatever department it is about."""
 
     agent: str
+
+
+@dataclass(frozen=True, slots=True)
+class OutsideNumber:
+    """A number (E.164) outside that a caller is put through to over `line`; it is shown `shown_number`."""
+
+    number: str
+    line: str
+    shown_number: str
+
+
+Target = Department | Colleague | OutsideNumber
 
 
 def left_alone(

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from appliance.hotline.departments import Department
 from appliance.hotline.ringing import Chance, Ring
-from appliance.hotline.transfers import Colleague
+from appliance.hotline.transfers import Colleague, Target
 from appliance.telephony.fastagi import CallerLeg
 
 WAKE_KEY = "D"  # sent to a waiting caller's channel by us; no telephone has it
@@ -55,8 +55,8 @@ class House(Protocol):
     def waited_seconds(self) -> float:
         """How long this person has been waiting for an agent, an earlier call counted; 0 after a talk."""
 
-    def transfer_target(self, dialled: str) -> Department | Colleague | None:
-        """Whom an agent means by the extension he transfers a caller to; None for nobody there is."""
+    def transfer_target(self, dialled: str, department: Department) -> Target | None:
+        """Whom an agent means by the number he transfers a caller to; None for one that may not be."""
 
     def transferred_by(self) -> Colleague | None:
         """Who has handed the caller over, or wanted to; None when that is unknown."""

@@ -13,7 +13,7 @@ from appliance.hotline.announcement import Said, announcement
 from appliance.hotline.departments import Department
 from appliance.hotline.numbers import clean_caller_name
 from appliance.hotline.ringing import Chance, Ring
-from appliance.hotline.transfers import Colleague
+from appliance.hotline.transfers import Colleague, OutsideNumber
 from appliance.telephony.asking import ask_for_callback, ask_for_ticket
 from appliance.telephony.call import WAKE_KEY, Call, House, Place
 from appliance.telephony.fastagi import CallerHungUp, CallerLeg
@@ -23,6 +23,7 @@ _MESSAGE_KEY = "3"
 _LOOK_SECONDS = 5.0  # the wake key is a hint; this often we look whether it was lost
 _SILENT_SECONDS = 90.0  # with music alone; then a word, so that nobody feels forgotten
 _CHOOSING_SECONDS = 4.0
+_RING_OUTSIDE_SECONDS = 40
 _PUTS_DOWN_SECONDS = 3.0  # who has just transferred may still have the receiver at his ear
 _PUTS_DOWN_LOOK_SECONDS = 0.2
 _SILENCE_SECONDS = 5  # this much silence ends a message
@@ -170,13 +171,15 @@ def hand_over(call: Call, department: Department) -> tuple[bool, Department]:
 
     Returns what `reach_an_agent` does, and the department he belongs to now.
     """
-    target = call.house.transfer_target(call.leg.get("TO"))
+    target = call.house.transfer_target(call.leg.get("TO"), department)
     if isinstance(target, Department) and call.house.is_staffed(target):
         call.house.belongs_to(target)
         call.leg.set("DEPARTMENT", target.name)
         target = replace(target, language=department.language)
         return reach_an_agent(call, target), target
     if isinstance(target, Colleague) and ring_colleague(call, department, target):
+        return True, department
+    if isinstance(target, OutsideNumber) and ring_outside(call, department, target):
         return True, department
     return go_back(call, department), department
 
@@ -205,6 +208,25 @@ def ring_colleague(
             call.house.note("colleague not free", colleague.agent)
             return False
         return ring(call, department, place, chance, told) is Ring.TALKED
+
+
+def ring_outside(call: Call, department: Department, target: OutsideNumber) -> bool:
+    """Ring a number outside, which sees the office's own; True when it came to a conversation."""
+    callers_number, _ = call.leg.caller_id()
+    call.house.note("outside rings", target.number)
+    call.leg.set("CALLERID(num)", target.shown_number)
+    call.leg.set("DIALSTATUS", "")
+    call.leg.run(
+        "Dial",
+        f"PJSIP/{target.number}@{target.line}",
+        str(_RING_OUTSIDE_SECONDS),
+        f"gm(connecting-{department.language})",
+    )
+    call.leg.set("CALLERID(num)", callers_number)
+    answered = call.leg.get("DIALSTATUS") == "ANSWER"
+    call.house.note("conversation outside over" if answered else "outside not reached", target.number)
+    call.reaches("talked" if answered else "waiting")
+    return answered
 
 
 def free_soon(call: Call, place: Place) -> Chance:

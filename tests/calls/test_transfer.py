@@ -146,6 +146,7 @@ def test_a_colleague_in_a_call_is_not_rung_a_second_time(office: SimulatedOffice
     caller.hears_music()
     caller.hears("transfer-back")
     anna.answers()
+    anna.hears("agent-returned")
     talk(caller, anna)
     assert bert.times_rung == 1
     for person in (other, caller):
@@ -196,6 +197,27 @@ def test_a_department_without_anybody_gives_him_back(office: SimulatedOffice, st
         office.db.execute("DELETE FROM serves WHERE agent = 'anna' AND department = 'office'")
     anna.transfers("80")
     gets_him_back(office, caller, anna)
+
+
+@pytest.mark.parametrize("hands_over", [by_button, by_keys])
+def test_at_once_to_somebody_outside(
+    office: SimulatedOffice, hands_over: Callable[[DeskPhone, str], None]
+) -> None:
+    caller, anna = talks_to_anna(office)
+    outside = office.customer("+49931444555")
+    hands_over(anna, "0931444555")
+    assert outside.rings().shown_number == "+4993155510"
+    outside.answers()
+    office.lamp_is("agent:anna", "green")
+    ends_with(office, caller, outside)
+
+
+def test_nobody_answers_outside(office: SimulatedOffice) -> None:
+    caller, anna = talks_to_anna(office)
+    anna.transfers("0931444555")
+    office.customer("+49931444555").rejects()
+    gets_him_back(office, caller, anna)
+    assert office.desk("anna")._leg().shown_number == "+491701234567"
 
 
 def test_both_colleagues_gone_he_is_first_in_line(office: SimulatedOffice) -> None:

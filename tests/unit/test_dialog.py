@@ -17,7 +17,7 @@ from appliance.hotline.callbacks import Result
 from appliance.hotline.departments import Department, MenuChoice
 from appliance.hotline.ringing import Chance, Ring
 from appliance.hotline.tickets import TicketRule
-from appliance.hotline.transfers import Colleague
+from appliance.hotline.transfers import Colleague, Target
 from appliance.telephony import call as call_module
 from appliance.telephony import dialog
 from appliance.telephony.asking import ask_for_callback, ask_for_ticket
@@ -192,7 +192,7 @@ class House:
     reports: list[Ring] = field(default_factory=list)
     in_line: int = 0
     stood_in_line: int = 0
-    target: Department | Colleague | None = None
+    target: Target | None = None
     by: Colleague | None = None
     left_alone: list[bool] = field(default_factory=list)
     kept: list[str] = field(default_factory=list)
@@ -223,7 +223,7 @@ class House:
     def report(self, result: Ring) -> None:
         self.reports.append(result)
 
-    def transfer_target(self, _dialled: str) -> Department | Colleague | None:
+    def transfer_target(self, _dialled: str, _department: Department) -> Target | None:
         return self.target
 
     def transferred_by(self) -> Colleague | None:
