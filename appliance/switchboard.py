@@ -291,6 +291,7 @@ class Switchboard:
             self._rung(call, Ring.TALKED)
         elif call:
             self._wrap_up(agent, department)
+            self._read_store()
 
     def _talks(self, agent: str, call: str, department: str) -> None:
         if agent in self._agents and self._agents[agent].phone_state is PhoneState.IN_CALL:
