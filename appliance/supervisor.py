@@ -198,7 +198,8 @@ class Supervisor:
         self.bookkeeper.reconcile(alive, asked_at, attempts)
         self._ask_phone_states()
         for channel in channels:
-            if channel.get("Application") == "Queue" and not channel.get("BridgeId"):
+            in_queue = channel.get("Application") == "Queue" and channel.get("Context") == "floor"
+            if in_queue and not channel.get("BridgeId"):
                 self._take_back(channel.get("Channel", ""))
 
     def _take_back(self, channel: str) -> None:
