@@ -22,7 +22,7 @@ from appliance.hotline.numbers import clean_caller_name, to_e164
 from appliance.store import callbacks, ledger, times
 from appliance.store.database import exclusive, open_store
 from appliance.store.office import office_facts
-from appliance.telephony.call_records import CallRecord, CallRecords
+from appliance.telephony.call_records import CallRecord, CallRecords, transfer_target
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +38,8 @@ class Bookkeeper:
 
     `take_message(call)` keeps what was recorded in an ended call and says whether there is a
     message; it is asked before the outcome is decided. `on_settled()` is called when attempts to call
-    back were settled, which may have put a mail into the outbox.
+    back were settled, which may have put a mail into the outbox. `on_talks(agent, call,
+    department)` is called when an agent has begun to talk in a call.
     """
 
     def __init__(
@@ -48,11 +49,13 @@ class Bookkeeper:
         *,
         take_message: Callable[[str], bool],
         on_settled: Callable[[], None] = lambda: None,
+        on_talks: Callable[[str, str, str], None] = lambda _agent, _call, _department: None,
     ) -> None:
         self._store_path = store_path
         self._records = CallRecords(records)
         self._take_message = take_message
         self._on_settled = on_settled
+        self._on_talks = on_talks
         self._kept: dict[str, bool] = {}
         self._inbox: queue.SimpleQueue[Callable[[Database], None] | None] = queue.SimpleQueue()
         self._work: deque[Callable[[Database], None]] = deque()
@@ -118,6 +121,19 @@ class Bookkeeper:
                     self._take_message(call)
 
         self._inbox.put(take)
+
+    def catch_up(self, timeout_seconds: float = 2.0) -> None:
+        """Return when everything Asterisk has recorded until now is in the books, or the time is up."""
+        done = threading.Event()
+
+        def read(db: Database) -> None:
+            try:
+                self._read_records(db)
+            finally:
+                done.set()
+
+        self._inbox.put(read)
+        done.wait(timeout_seconds)
 
     def _run(self) -> None:
         db = open_store(self._store_path, durable=False)
@@ -211,11 +227,24 @@ class Bookkeeper:
             case "BRIDGE_ENTER" if _is_attempt(record):
                 callbacks.connect(db, record.call, record.channel, record.at)
             case "BRIDGE_ENTER":
-                ledger.connect_call(db, record.call, record.channel, record.at)
+                for channel in (record.channel, *record.others):
+                    self._talks(db, record.call, channel, record.at)
+            case "TRANSFERRED":
+                ledger.add_step(db, record.call, "transferred", record.detail, record.at)
+            case "HANDED":
+                ledger.hand_over(db, record.call, record.detail, record.at)
+            case "ATTENDEDTRANSFER" if target := transfer_target(record):
+                ledger.take_over(db, record.call, target, record.at)
+                self._talks(db, record.call, target, record.at)
             case "LINKEDID_END" if _is_attempt(record):
                 callbacks.settle_attempt(db, record.call, record.at)
             case "LINKEDID_END":
                 _close(db, record.call, record.at, message_kept=self._kept.pop(record.call, False))
+
+    def _talks(self, db: Database, call: str, channel: str, at: datetime) -> None:
+        agent, department = ledger.connect_call(db, call, channel, at)
+        if agent:
+            self._on_talks(agent, call, department)
 
 
 def _is_attempt(record: CallRecord) -> bool:

@@ -19,12 +19,20 @@ from appliance.hotline.departments import Department
 from appliance.hotline.matching import WaitingCaller
 from appliance.hotline.numbers import clean_caller_name, spoken, to_e164
 from appliance.hotline.on_call import OnCall
+from appliance.hotline.transfers import Colleague, OutsideNumber, Target, left_alone
 from appliance.mail.sound import SoundError
 from appliance.mail.spool import MessageFacts, accept_recording
 from appliance.settings import Settings
-from appliance.store import callbacks, ledger, times
+from appliance.store import callbacks, extensions, ledger, times
 from appliance.store.database import exclusive, open_store
-from appliance.store.office import callback_refusal, callback_rules, department, office_facts
+from appliance.store.office import (
+    agent_at,
+    callback_refusal,
+    callback_rules,
+    department,
+    number_of,
+    office_facts,
+)
 from appliance.store.on_call import on_call
 from appliance.switchboard import Switchboard, SwitchboardPlace
 from appliance.telephony.dialog import take_call
@@ -106,8 +114,64 @@ class HouseOfOneCall:
         return replace(found, line=lines[0].name, channels=lines[0].channels) if lines else found
 
     def waited_seconds(self) -> float:
-        """How long this person has been waiting for an agent, an earlier call counted."""
+        """How long this person has been waiting for an agent, an earlier call counted; 0 after a talk."""
+        if self._leg.get("ASKED_BY"):
+            return 0.0
         return (times.now() - self._arrived).total_seconds() if self._arrived else 0.0
+
+    def transfer_target(self, dialled: str, department: Department) -> Target | None:
+        """Whom an agent means by the number he transfers a caller to; None for one that may not be.
+
+        Outside, that are the numbers which are called back, too: nothing that costs, nothing foreign.
+        """
+        inside = extensions.at(self._db, dialled)
+        if inside or not dialled.startswith(("0", "+")):
+            return inside
+        number, _ = self.number_keyed_in(dialled)
+        lines = self._house.settings.lines
+        if not number or not lines:
+            return None
+        return OutsideNumber(number, lines[0].name, number_of(self._db, department.name))
+
+    def transferred_by(self) -> Colleague | None:
+        """Who has handed the caller over, or wanted to; None when that is unknown."""
+        self._house.bookkeeper.catch_up()
+        agent = agent_at(self._db, self._leg.get("ASKED_BY")) or ledger.had_him_before(self._db, self._call)
+        return Colleague(agent) if agent else None
+
+    def is_staffed(self, department: Department) -> bool:
+        """Whether the department is open and somebody of it is there."""
+        return department.is_open and self._house.switchboard.is_staffed(department.name)
+
+    def belongs_to(self, department: Department) -> None:
+        """Commit that the caller is this department's from now on."""
+        with exclusive(self._db):
+            self._enter_call()
+            ledger.hand_over(self._db, self._call, department.name, times.now())
+
+    @contextmanager
+    def kept_for(self, colleague: Colleague, department: Department) -> Iterator[SwitchboardPlace]:
+        """Reserve this colleague for the caller, as soon as he is free, until the context ends."""
+        arrived = _instant(self._leg.get("ARRIVED")) or times.now()
+        caller = WaitingCaller(self._call, department.name, department.language, arrived)
+        with self._house.switchboard.place_in_line(caller, self._leg.channel, only=colleague.agent) as place:
+            yield place
+
+    def was_left_alone(self) -> bool:
+        """Whether his agents hung up while he was being handed over, or was on hold."""
+        now = times.now()
+        self._house.bookkeeper.catch_up()
+        return left_alone(
+            now,
+            asked_until=_instant(self._leg.get("ASKED_UNTIL")),
+            handed_over_at=ledger.handed_over_at(self._db, self._call),
+            on_hold=self._house.switchboard.is_on_hold(self._call),
+        )
+
+    def caller_name(self) -> str:
+        """The caller's name as the line has delivered it, '' for none."""
+        known = ledger.caller_name(self._db, self._call)
+        return clean_caller_name(self._leg.caller_id()[1]) if known is None else known
 
     def number_of_caller(self) -> tuple[str, str]:
         """The caller's number (E.164) to call back; or '' and the prompt that says why there is none."""

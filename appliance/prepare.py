@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from appliance.settings import Settings
+from appliance.store.config import transfer_keys
 from appliance.store.database import open_store
 from appliance.store.office import office_facts, phones, watchable
 from appliance.telephony.asterisk import AsteriskInstance
@@ -23,7 +24,7 @@ def prepare_box(settings: Settings, program: AsteriskProgram) -> AsteriskInstanc
         folder.mkdir(parents=True, exist_ok=True)
     install_prompts(settings.prompts, debian_sounds=program.sounds, recordings=settings.own_recordings)
     db = open_store(settings.store)
-    facts, desk_phones, directory = office_facts(db), phones(db), watchable(db)
+    facts, desk_phones, keys, directory = office_facts(db), phones(db), transfer_keys(db), watchable(db)
     db.close()
     instance, _ = box_instance(
         program,
@@ -42,6 +43,7 @@ def prepare_box(settings: Settings, program: AsteriskProgram) -> AsteriskInstanc
             "language": facts.language,
             "languages": ("de", "en"),
             "directory": directory,
+            "transfer_keys": keys,
             "music_pieces": sorted(str(piece.with_suffix("")) for piece in program.music.iterdir()),
         },
         phones=desk_phones,

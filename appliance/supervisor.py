@@ -79,7 +79,7 @@ class Supervisor:
             "events",
             secret,
             name="events",
-            wanted_events=("DeviceStateChange",),
+            wanted_events=("DeviceStateChange", "MusicOnHoldStart", "MusicOnHoldStop"),
             on_event=self._event,
             on_connected=self._events_connected,
             on_lost=self._asterisk_lost,
@@ -95,6 +95,7 @@ class Supervisor:
             settings.call_records,
             take_message=self._message_of_ended_call,
             on_settled=lambda: self.outbox.wake(),
+            on_talks=lambda agent, call, department: self.switchboard.talks(agent, call, department),
         )
         self.outbox = Outbox(settings.store, settings.spool, on_change=self._mail_delivered)
         house = House(settings, self.switchboard, self.bookkeeper, on_message=self.outbox.wake)
@@ -156,7 +157,10 @@ class Supervisor:
     # --- what comes from Asterisk
 
     def _event(self, event: Event) -> None:
-        self._phone_state(event.headers)
+        if event.name in ("MusicOnHoldStart", "MusicOnHoldStop"):
+            self.switchboard.hears_music(event.headers.get("Uniqueid", ""), event.name == "MusicOnHoldStart")
+        else:
+            self._phone_state(event.headers)
 
     def _phone_state(self, headers: Mapping[str, str], asked_at: float = math.inf) -> None:
         technology, _, phone = headers.get("Device", "").partition("/")
@@ -194,7 +198,8 @@ class Supervisor:
         self.bookkeeper.reconcile(alive, asked_at, attempts)
         self._ask_phone_states()
         for channel in channels:
-            if channel.get("Application") == "Queue" and not channel.get("BridgeId"):
+            in_queue = channel.get("Application") == "Queue" and channel.get("Context") == "floor"
+            if in_queue and not channel.get("BridgeId"):
                 self._take_back(channel.get("Channel", ""))
 
     def _take_back(self, channel: str) -> None:

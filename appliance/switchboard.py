@@ -40,6 +40,7 @@ _REFUSED_PAUSE = timedelta(seconds=15)  # "not now": somebody else first
 _CALLBACK_LOOK_SECONDS = 1.0  # what only time brings: a request is due, a department opens
 _BEGUN_SECONDS = 15.0  # by then an attempt is on disk
 _CALLBACK = "callback:"  # begins the key of a person in line who is to be called back
+_HOLD_SECONDS = 1.0  # the music ends before the dialog is told that the agent has hung up
 _HISTORY_AGE = timedelta(minutes=1)
 _OPENING_LOOK_SECONDS = 1.0  # departments open and close by time alone
 
@@ -52,6 +53,8 @@ class _InLine:
     tell: Callable[[Agent], None]
     agent: str = ""
     chosen_at: float = 0.0
+    talks: bool = False
+    only: str = ""  # the one agent he is for, whom a colleague has named
 
 
 class Switchboard:
@@ -85,6 +88,8 @@ class Switchboard:
         self._agents: dict[str, Agent] = {}
         self._phones: dict[str, PhoneState] = {}
         self._phone_told_at: dict[str, float] = {}
+        self._music_until: dict[str, float] = {}  # call -> inf while it plays, time.monotonic
+        self._talking: dict[str, tuple[str, str]] = {}  # agent -> call and its department
         self._asterisk_answers = False
         self._seen_version = -1
         self._lamps: dict[str, Pattern] = {}
@@ -107,9 +112,11 @@ class Switchboard:
     # --- asked by the threads of calls
 
     @contextmanager
-    def place_in_line(self, caller: WaitingCaller, channel: str) -> Iterator[SwitchboardPlace]:
-        """Stand in line until the context ends, however it ends."""
-        self._ask(lambda: self._join(caller, channel))
+    def place_in_line(
+        self, caller: WaitingCaller, channel: str, *, only: str = ""
+    ) -> Iterator[SwitchboardPlace]:
+        """Stand in line until the context ends, however it ends; beside it, for `only` this one agent."""
+        self._ask(lambda: self._join(caller, channel, only))
         try:
             yield SwitchboardPlace(self, caller.call)
         finally:
@@ -122,6 +129,16 @@ class Switchboard:
     def report(self, call: str, result: Ring) -> None:
         """How ringing the agent chosen for this caller ended."""
         self._ask(lambda: self._rung(call, result))
+
+    def is_staffed(self, department: str) -> bool:
+        """Whether an agent of this department is there, be he in a call."""
+        return self._ask(
+            lambda: any(a.is_present() and department in a.departments for a in self._agents.values())
+        )
+
+    def is_on_hold(self, call: str) -> bool:
+        """Whether the caller hears music now, or has until the very moment in which it went silent."""
+        return self._ask(lambda: time.monotonic() - self._music_until.get(call, -math.inf) < _HOLD_SECONDS)
 
     def somebody_waits(self) -> bool:
         """Whether anybody is on the telephone and waits for an agent."""
@@ -137,7 +154,16 @@ class Switchboard:
         """Whether the line to the exchange has a channel to spare for a callback."""
         self._tell(lambda: setattr(self, "_line_has_room", has_room))
 
-    # --- told by the manager link and the panel
+    # --- told by the manager link, the bookkeeper and the panel
+
+    def hears_music(self, call: str, on: bool) -> None:
+        """The caller of this call hears music from now on, or no more."""
+        until = math.inf if on else time.monotonic()
+        self._tell(lambda: self._note_music(call, until))
+
+    def talks(self, agent: str, call: str, department: str) -> None:
+        """This agent talks in this call, which is for this department, by Asterisk's records."""
+        self._tell(lambda: self._talks(agent, call, department))
 
     def phone_changed(self, phone: str, device_state: str, *, asked_at: float = math.inf) -> None:
         """A phone's device state as Asterisk reports it by itself, or when asked (time.monotonic).
@@ -228,7 +254,12 @@ class Switchboard:
             known = self._agents.get(name)
             if known is not None:
                 idle_since = agent.since if agent.since > known.since else known.idle_since
-                fresh[name] = replace(agent, idle_since=idle_since, ringing_for=known.ringing_for)
+                fresh[name] = replace(
+                    agent,
+                    idle_since=idle_since,
+                    ringing_for=known.ringing_for,
+                    phone_state=known.phone_state,
+                )
         self._agents = fresh
         self._night = night.night_mode(self._db) == "night"
         self._undelivered = people.undelivered_messages(self._db)
@@ -246,10 +277,35 @@ class Switchboard:
         self._phones.clear()
 
     def _follow_phones(self) -> None:
+        over = []
         for name, agent in self._agents.items():
             state = self._phones.get(agent.phone, PhoneState.UNREACHABLE)
             if state is not agent.phone_state:
                 self._agents[name] = replace(agent, phone_state=state)
+                if agent.phone_state is PhoneState.IN_CALL and state is PhoneState.IDLE:
+                    over.append(name)
+        for name in over:
+            self._hung_up(name)
+
+    def _note_music(self, call: str, until: float) -> None:
+        self._music_until = {
+            known: before
+            for known, before in self._music_until.items()
+            if time.monotonic() - before < _HOLD_SECONDS
+        } | {call: until}
+
+    def _hung_up(self, agent: str) -> None:
+        """An agent's phone is in no call any more, though the call may go on with a colleague."""
+        call, department = self._talking.pop(agent, ("", ""))
+        if call and self._agents[agent].ringing_for == call:
+            self._rung(call, Ring.TALKED)
+        elif call:
+            self._wrap_up(agent, department)
+            self._read_store()
+
+    def _talks(self, agent: str, call: str, department: str) -> None:
+        if agent in self._agents and self._agents[agent].phone_state is PhoneState.IN_CALL:
+            self._talking[agent] = (call, department)
 
     def _take_presses(self) -> bool:
         presses = people.take_presses(self._db)
@@ -297,12 +353,23 @@ class Switchboard:
         self._line.pop(key, None)
         self._callbacks_looked_at = -math.inf
 
-    def _join(self, caller: WaitingCaller, channel: str) -> None:
-        self._line[caller.call] = _InLine(caller, lambda _agent: self._wake(channel))
-        self._decide(asking=caller.call)
+    def _join(self, caller: WaitingCaller, channel: str, only: str) -> None:
+        self._line[caller.call] = _InLine(caller, lambda _agent: self._wake(channel), only=only)
+        if not only:
+            self._decide(asking=caller.call)
+
+    def _choose(self, place: _InLine) -> None:
+        """Reserve the one agent a transferred caller is for, if he is there and his phone is free."""
+        agent = self._agents.get(place.only)
+        if agent is not None and agent.takes_transfers():
+            place.agent, place.chosen_at = agent.name, time.monotonic()
+            self._agents[agent.name] = replace(agent, ringing_for=place.caller.call)
 
     def _chance(self, call: str) -> Chance:
         place = self._line[call]
+        place.talks = False
+        if place.only:
+            return self._chance_of(place)
         if not place.agent:
             self._decide(asking=call)
         caller, now = place.caller, self._clock()
@@ -324,6 +391,15 @@ class Switchboard:
             is_open=is_open(self._db, caller.department),
         )
 
+    def _chance_of(self, place: _InLine) -> Chance:
+        """Whether the one agent a transferred caller is for will take him, as of now."""
+        if not place.agent:
+            self._choose(place)
+        agent = self._agents.get(place.only)
+        if agent is not None and place.agent:
+            return Chance(agent.name, agent.phone, agents=1)
+        return Chance(agents=1 if agent is not None and agent.is_present() else 0)
+
     def _history(self, department: str) -> History:
         """What the estimate knows of a department; calls that ended within the last minute may be missing."""
         now = self._clock()
@@ -334,7 +410,8 @@ class Switchboard:
         return history
 
     def _unserved(self) -> list[WaitingCaller]:
-        return [place.caller for place in self._line.values() if not place.agent]
+        waiting = (place for place in self._line.values() if not (place.agent or place.only or place.talks))
+        return [place.caller for place in waiting]
 
     def _decide(self, asking: str = "") -> None:
         """Choose agents for people in line and tell these, except the one who is just asking."""
@@ -362,13 +439,17 @@ class Switchboard:
             return
         now = self._clock()
         if result is Ring.TALKED:
-            pause = timedelta(seconds=people.wrap_up_seconds(self._db, place.caller.department))
-            people.set_wrap_up(self._db, agent.name, now + pause)
+            place.talks = True  # to this agent, or to a colleague who has taken him over
+            self._wrap_up(agent.name, place.caller.department)
         elif result is Ring.REFUSED:
             people.set_wrap_up(self._db, agent.name, now + _REFUSED_PAUSE)
         elif result is not Ring.CALLER_GONE:
             people.set_presence(self._db, agent.name, Presence.AWAY, str(result), now)
         self._read_store()
+
+    def _wrap_up(self, agent: str, department: str) -> None:
+        pause = timedelta(seconds=people.wrap_up_seconds(self._db, department))
+        people.set_wrap_up(self._db, agent, self._clock() + pause)
 
     def _leave(self, call: str) -> None:
         self._release(call)

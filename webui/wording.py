@@ -36,8 +36,13 @@ _AGENT_STEPS: Final = (
     "on-call unreachable",
     "on-call already talks",
     "no line for on-call",
+    "taken over",
+    "colleague not free",
 )
-_NUMBER_STEPS: Final = ("callback promised", "callback ordered", "calls again")
+_NUMBER_STEPS: Final = (
+    *("callback promised", "callback ordered", "calls again"),
+    *("outside rings", "outside not reached", "conversation outside over"),
+)
 _DOING: Final = {"talks": "agent.talking", "agent rings": "agent.ringing", "calls back": "agent.calling_back"}
 
 

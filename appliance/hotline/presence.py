@@ -62,6 +62,10 @@ class Agent:
             and not self.in_wrap_up(now)
         )
 
+    def takes_transfers(self) -> bool:
+        """Whether this agent may be rung for a caller a colleague hands over to him, also in wrap-up."""
+        return self.is_present() and self.phone_state is PhoneState.IDLE and not self.ringing_for
+
 
 def after_press(presence: Presence, *, long: bool) -> Presence:
     """What a press of the availability button means: short toggles, long goes home."""

@@ -14,6 +14,7 @@ from functools import cache
 from itertools import product
 from pathlib import Path
 from typing import TypeVar
+from urllib.parse import quote
 
 from appliance.simulator import hearing
 from appliance.telephony.asterisk import AsteriskInstance, render, write_configuration
@@ -32,7 +33,11 @@ _KEY_SECONDS = 0.2  # from one key to the next
 _PERHAPS_ALIKE = 0.6  # for people to read: not enough to say it was heard
 _LISTEN_SECONDS = 0.15  # a recording grows in steps; there is no use in looking more often
 _TEMPLATES = Path(__file__).parent / "config"
-_MODULES = (*SIP_MODULES, "res_statsd", "res_pjsip_outbound_registration", "app_mixmonitor", "app_userevent")
+_MODULES = (
+    *SIP_MODULES,
+    *("res_statsd", "res_pjsip_outbound_registration", "res_pjsip_refer"),
+    *("app_mixmonitor", "app_userevent", "app_transfer"),
+)
 _EVENTS = ("Newchannel", "Newstate", "Hangup", "MixMonitorStart", "UserEvent")
 T = TypeVar("T")
 
@@ -100,6 +105,7 @@ class Exchange:
     ) -> None:
         self.prompts = prompts
         self.music = music
+        self.box = f"{box_address}:{box_port}"
         self.heard_folder = folder / "heard"
         self.heard_folder.mkdir(parents=True, exist_ok=True)
         self.legs: list[Leg] = []
@@ -185,6 +191,10 @@ class Exchange:
     def order(self, action: str, **headers: str) -> None:
         """Send one manager action to the exchange."""
         self._link.send(action, headers)
+
+    def variable(self, channel: str, name: str) -> str:
+        """A variable of one of the exchange's channels."""
+        return self._link.send("Getvar", {"Channel": channel, "Variable": name}).get("Value", "")
 
     def call_out(self, leg: str, endpoint: str, number: str, *, caller: str, name: str) -> Leg:
         """Let `endpoint` dial `number`; the new leg is known at once, answered or not."""
@@ -281,6 +291,12 @@ class _Person:
         channel = self._leg().channel
         self._exchange.order("Setvar", Channel=channel, Variable="SAYS", Value=str(sound.with_suffix("")))
         self._exchange.order("Redirect", Channel=channel, Context="conversation", Exten="says", Priority="1")
+
+    def refers(self, to: str) -> None:
+        """Ask the box to connect the other side with somebody else (SIP REFER); hang up if it does."""
+        channel = self._leg().channel
+        self._exchange.order("Setvar", Channel=channel, Variable="REFERS_TO", Value=to)
+        self._exchange.order("Redirect", Channel=channel, Context="desk", Exten="refers", Priority="1")
 
     def hangs_up(self) -> None:
         """Put the receiver down."""
@@ -430,6 +446,7 @@ class Caller(_Person):
         self.number = number
         self.name = name
         self._placed: Leg | None = None
+        self.dialled = ""
 
     def _leg(self) -> Leg:
         if self._placed is None:
@@ -443,7 +460,7 @@ class Caller(_Person):
 
     def dials(self, number: str) -> None:
         """Dial; digits and a leading + reach the line, whatever else is written between them."""
-        digits = "".join(c for c in number if c in "+0123456789")
+        self.dialled = digits = "".join(c for c in number if c in "+0123456789")
         Caller._counter += 1
         self._placed = self._exchange.call_out(
             f"caller-{Caller._counter}", "box", digits, caller=self.number, name=self.name
@@ -513,6 +530,18 @@ class DeskPhone(_Person):
         """Press the reject button of a phone that says the call was rejected."""
         self._hangs_up_ringing("declines")
 
+    def transfers(self, extension: str) -> None:
+        """Press the phone's transfer button in a call and dial: the other side is handed over at once."""
+        self.refers(f"sip:{extension}@{self._exchange.box}")
+
+    def transfers_after_asking(self, asked: Caller) -> None:
+        """Press the transfer button in the second call, in which a colleague was asked (or still rings)."""
+        names = ("call-id", "remote_tag", "local_tag")
+        channel = asked.leg.channel
+        call, there, here = (self._exchange.variable(channel, f"CHANNEL(pjsip,{name})") for name in names)
+        dialog = quote(f"{call};to-tag={there};from-tag={here}", safe="")
+        self.refers(f"sip:{asked.dialled}@{self._exchange.box}?Replaces={dialog}")
+
     def _hangs_up_ringing(self, how: str) -> None:
         leg = self.rings()
         self._exchange.order("Redirect", Channel=leg.channel, Context="desk", Exten=how, Priority="1")
@@ -520,6 +549,7 @@ class DeskPhone(_Person):
     def dials(self, code: str) -> Caller:
         """Dial a code or an extension from this phone; returns that call."""
         call = Caller(self._exchange, self.name, "")
+        call.dialled = code
         Caller._counter += 1
         call._placed = self._exchange.call_out(
             f"code-{Caller._counter}", self.name, code, caller=self.name, name=""

@@ -248,13 +248,18 @@ def cancel(db: Database, callback: int, now: datetime) -> bool:
 
 
 def close_after_call(db: Database, call: str, now: datetime) -> None:
-    """Close what the caller of an ended call has got by himself: he talked, or left a message."""
+    """Close what the caller of an ended call has got by himself: he talked, or left a message.
+
+    What was promised to him after he had talked, transferred to somebody who was not there, is still owed.
+    """
     row = next(db.query("SELECT * FROM calls WHERE call = ?", [call]), None)
     if row is None or row["outcome"] not in (Outcome.TALKED, Outcome.MESSAGE):
         return
     owed = db.execute(
-        "SELECT id FROM callbacks WHERE closed_at = '' AND (id = ? OR (number = ? AND department = ?))",
-        [row["callback"], row["caller"], row["department"]],
+        "SELECT id FROM callbacks WHERE closed_at = '' AND (id = ?1 OR (number = ?2 AND department = ?3)) "
+        "AND NOT (call = ?4 AND created_at > "
+        "  (SELECT coalesce(max(at), '9999') FROM steps WHERE call = ?4 AND step = 'talks'))",
+        [row["callback"], row["caller"], row["department"], call],
     ).fetchall()
     for (callback,) in owed:
         close(db, callback, State.CALLED_AGAIN, now)

@@ -24,6 +24,7 @@ from appliance.store.config_values import (
     MailServer,
     Office,
     Phone,
+    TransferKeys,
 )
 from appliance.store.config_writer import write_config
 from appliance.store.database import exclusive
@@ -40,6 +41,7 @@ __all__ = [
     "MailServer",
     "Office",
     "Phone",
+    "TransferKeys",
     "export_config",
     "import_config",
     "read_config",
@@ -50,7 +52,8 @@ __all__ = [
 _TABLES = (
     *("duty_schedule", "duty_dates", "duty_weekdays", "duty_phones", "rotas"),
     *("presence", "speaks", "serves", "dialled_forms", "numbers", "agents", "phones", "blocks", "menu"),
-    *("schedule", "opening_hours", "special_days", "departments", "mail_server", "office"),
+    *("schedule", "opening_hours", "special_days", "departments", "transfer_keys"),
+    *("mail_server", "office"),
 )
 
 _DEPARTMENT_FLAGS = (
@@ -100,7 +103,14 @@ def export_config(db: Database) -> Config:
             tuple(Phone(**row) for row in db.query("SELECT * FROM phones ORDER BY rowid")),
             tuple(_agent(db, row) for row in list(db.query("SELECT * FROM agents ORDER BY rowid"))),
             export_rotas(db),
+            transfer_keys(db),
         )
+
+
+def transfer_keys(db: Database) -> TransferKeys:
+    """The keys by which an agent transfers; the usual ones when nothing was imported yet."""
+    row = next(db.query("SELECT blind, attended FROM transfer_keys"), None)
+    return TransferKeys(**row) if row else TransferKeys()
 
 
 def _rows(config: Config) -> dict[str, list[dict[str, Any]]]:
@@ -134,6 +144,7 @@ def _rows(config: Config) -> dict[str, list[dict[str, Any]]]:
                 "sender": mail.sender,
             }
         ],
+        "transfer_keys": [{"id": 1, "blind": config.transfer.blind, "attended": config.transfer.attended}],
         "departments": [
             {
                 "name": department.name,
@@ -161,6 +172,7 @@ def _rows(config: Config) -> dict[str, list[dict[str, Any]]]:
                 "ticket_longest": department.ticket_rule.longest,
                 "ticket_prefixes": " ".join(department.ticket_rule.prefixes),
                 "callback_attempts": department.callback_attempts,
+                "extension": department.extension,
             }
             for department in departments
         ],

@@ -18,6 +18,7 @@ RESERVED = frozenset(
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,30}")
 _SECRET = re.compile(r"[A-Za-z0-9._-]{8,64}")
 _EXTENSION = re.compile(r"[0-9]{2,6}")
+_FEATURE_KEY = re.compile(r"[*#][0-9*#]{0,3}")
 _DIGITS = re.compile(r"[0-9]+")
 _AREA_CODE = re.compile(r"[0-9]{0,7}")
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9_-]*[A-Za-z0-9])?"
@@ -92,6 +93,11 @@ def mail_address_or_none(text: str) -> str | None:
 def extension(text: str) -> str | None:
     """A short internal number."""
     return None if _EXTENSION.fullmatch(text) else "extension"
+
+
+def feature_key(text: str) -> str | None:
+    """What is keyed in during a conversation; a digit alone is left to whoever is talked to."""
+    return None if _FEATURE_KEY.fullmatch(text) else "feature key"
 
 
 def ticket_prefix(text: str) -> str | None:

@@ -119,6 +119,14 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "{value} ist ein Notruf und kann keine Nebenstelle sein.",
         "{value} is an emergency number and cannot be an extension.",
     ),
+    "feature key": (
+        '{value} ist keine Tastenfolge zum Weitergeben: * oder #, dann bis zu drei Tasten, etwa "#1".',
+        '{value} is not a key sequence for transfers: * or #, then up to three keys, such as "#1".',
+    ),
+    "feature keys alike": (
+        "{value} und {other} lassen sich nicht unterscheiden: keine Folge darf mit der anderen beginnen.",
+        "{value} and {other} cannot be told apart: neither may begin with the other.",
+    ),
     "secret": (
         "Das Kennwort eines Telefons hat 8 bis 64 Zeichen, nur A-Z, a-z, 0-9, Punkt, _ und -.",
         "A phone's secret has 8 to 64 characters, only A-Z, a-z, 0-9, full stop, _ and -.",

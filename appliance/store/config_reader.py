@@ -18,12 +18,21 @@ from appliance.store.config_numbers import check_extensions, check_reachable, re
 from appliance.store.config_rota import read_rotas
 from appliance.store.config_table import Once, Problems, Table, similar
 from appliance.store.config_tickets import read_ticket_rule
-from appliance.store.config_values import CHOICES, Agent, Config, Department, MailServer, Office, Phone
+from appliance.store.config_values import (
+    CHOICES,
+    Agent,
+    Config,
+    Department,
+    MailServer,
+    Office,
+    Phone,
+    TransferKeys,
+)
 
 LANGUAGES = ("de", "en")
 SECURITIES = ("tls", "starttls", "none")
 
-_SINGLE = ("office", "mail")
+_SINGLE = ("office", "mail", "transfer")
 _SEVERAL = ("department", "block", "phone", "agent", "rota")
 
 
@@ -35,14 +44,15 @@ def read_config(text: str | bytes) -> Config:
             problems.add("unknown", (key,), key, similar(key, (*_SINGLE, *_SEVERAL)))
     office = _office(_section(values, problems, "office"))
     mail = _mail(_section(values, problems, "mail"))
-    numbers = Once()
+    numbers, extensions = Once(), Once()
     department_tables = _sections(values, problems, "department")
-    departments = _departments(department_tables, office, numbers)
+    departments = _departments(department_tables, office, numbers, extensions)
     check_menus(department_tables, departments)
     block_tables = _sections(values, problems, "block")
     blocks = read_blocks(block_tables, office, departments, numbers)
     check_reachable(department_tables, departments, blocks)
-    phones = _phones(_sections(values, problems, "phone"), office)
+    transfer = _transfer(_section(values, problems, "transfer"))
+    phones = _phones(_sections(values, problems, "phone"), office, extensions)
     check_extensions(block_tables, blocks, phones)
     agents = _agents(_sections(values, problems, "agent"), office, departments, phones)
     rotas = read_rotas(_sections(values, problems, "rota"), office, departments, agents)
@@ -50,7 +60,7 @@ def read_config(text: str | bytes) -> Config:
         problems.add("missing", (), "[[department]]")
     if problems.found:
         raise ConfigError(problems.found)
-    return Config(office, mail, departments, blocks, phones, agents, rotas)
+    return Config(office, mail, departments, blocks, phones, agents, rotas, transfer)
 
 
 def _parse(text: str | bytes) -> tuple[Mapping[str, Any], Problems]:
@@ -132,7 +142,9 @@ def _mail(table: Table) -> MailServer:
     return server
 
 
-def _departments(tables: Sequence[Table], office: Office, numbers: Once) -> tuple[Department, ...]:
+def _departments(
+    tables: Sequence[Table], office: Office, numbers: Once, extensions: Once
+) -> tuple[Department, ...]:
     names = Once()
     departments = []
     for table in tables:
@@ -170,6 +182,7 @@ def _departments(tables: Sequence[Table], office: Office, numbers: Once) -> tupl
                 ticket_from=table.whole("ticket_from", 3, 0, 99),
                 ticket_rule=read_ticket_rule(table),
                 callback_attempts=table.whole("callback_attempts", 3, 1, 10),
+                extension=_extension(table, office, extensions, ""),
             )
         )
         table.finish()
@@ -184,19 +197,36 @@ def _choices(table: Table) -> tuple[str, ...]:
     return choices
 
 
-def _phones(tables: Sequence[Table], office: Office) -> tuple[Phone, ...]:
-    names, extensions = Once(), Once()
+def _phones(tables: Sequence[Table], office: Office, extensions: Once) -> tuple[Phone, ...]:
+    names = Once()
     phones = []
     for table in tables:
         name = table.text("name", check=checks.name)
         names.claim(name, table, "name")
-        extension = table.text("extension", check=checks.extension)
-        extensions.claim(extension, table, "extension")
-        if is_country(office.country) and is_emergency(extension, office.country):
-            table.problem("emergency", "extension", value=shown(extension))
+        extension = _extension(table, office, extensions)
         phones.append(Phone(name, extension, table.text("secret", check=checks.secret)))
         table.finish()
     return tuple(phones)
+
+
+def _extension(table: Table, office: Office, taken: Once, default: str | None = None) -> str:
+    """A short internal number: nobody else's, and no emergency number."""
+    extension = table.text("extension", default, checks.extension)
+    taken.claim(extension, table, "extension")
+    if extension and is_country(office.country) and is_emergency(extension, office.country):
+        table.problem("emergency", "extension", value=shown(extension))
+    return extension
+
+
+def _transfer(table: Table) -> TransferKeys:
+    """The keys by which an agent transfers; neither may begin with the other."""
+    usual = TransferKeys()
+    blind = table.text("blind_key", usual.blind, checks.feature_key)
+    attended = table.text("attended_key", usual.attended, checks.feature_key)
+    if blind and attended and (blind.startswith(attended) or attended.startswith(blind)):
+        table.problem("feature keys alike", "attended_key", value=shown(attended), other=shown(blind))
+    table.finish()
+    return TransferKeys(blind, attended)
 
 
 def _agents(

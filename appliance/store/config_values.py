@@ -57,7 +57,8 @@ class Department:
     `menu_prompt` announces it in another's menu, '' the built-in one for its name.
 
     What it offers while nobody is free always includes a callback or a message. No promise is made with
-    `promise_minutes` 0; nobody is asked for a ticket number with `ticket_from` 0.
+    `promise_minutes` 0; nobody is asked for a ticket number with `ticket_from` 0. Agents dial its `extension`
+    to transfer a caller to it; empty: it has none.
     """
 
     name: str
@@ -87,6 +88,15 @@ class Department:
     ticket_from: int
     ticket_rule: TicketRule
     callback_attempts: int
+    extension: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TransferKeys:
+    """What an agent keys in while he talks, to hand the caller over at once or after asking a colleague."""
+
+    blind: str = "#1"
+    attended: str = "*2"
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,3 +154,4 @@ class Config:
     phones: tuple[Phone, ...]
     agents: tuple[Agent, ...]
     rotas: tuple[DepartmentRota, ...] = ()
+    transfer: TransferKeys = TransferKeys()

@@ -22,6 +22,10 @@ _COMMENTS: Mapping[str, tuple[str, str]] = {
         "Der Mailserver, der die Sprachnachrichten annimmt. security: tls, starttls oder none.",
         "The mail server that takes the voice messages. security: tls, starttls or none.",
     ),
+    "transfer": (
+        "Was ein Agent im Gespräch tastet, um weiterzugeben: sofort, oder nach Rückfrage.",
+        "What an agent keys in while talking to transfer a caller: at once, or after asking a colleague.",
+    ),
     "department": (
         "Die Abteilungen. hours: \"always\" oder Zeiten je Tag; 22:00-02:00 endet am nächsten Tag;\n"
         "# Ausnahmen: \"2026-12-24\" = \"closed\", \"2026-12-27..2027-01-03\" = \"10:00-12:00\".\n"
@@ -82,6 +86,8 @@ def write_config(config: Config) -> str:
             password=_text(mail.password),
             sender=_text(mail.sender),
         ),
+        f"\n# {_COMMENTS['transfer'][which]}\n[transfer]\n",
+        _settings(blind_key=_text(config.transfer.blind), attended_key=_text(config.transfer.attended)),
     ]
     sections = {
         "department": [_department(department, office) for department in config.departments],
@@ -124,6 +130,7 @@ def write_config(config: Config) -> str:
 
 def _department(department: Department, office: Office) -> str:
     offered = (department.offers_wait, department.offers_callback, department.offers_message)
+    extension = {"extension": _text(department.extension)} if department.extension else {}
     return _settings(
         name=_text(department.name),
         title=_text(department.title),
@@ -149,6 +156,7 @@ def _department(department: Department, office: Office) -> str:
         ticket_digits=_text(write_ticket_digits(department.ticket_rule)),
         ticket_prefixes=_texts(department.ticket_rule.prefixes),
         callback_attempts=str(department.callback_attempts),
+        **extension,
     )
 
 

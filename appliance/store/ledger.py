@@ -10,10 +10,11 @@ from sqlite_utils import Database
 from appliance.hotline.outcomes import Evidence, Outcome, outcome_of
 from appliance.store.database import exclusive
 from appliance.store.office import agent_at
-from appliance.store.times import to_text
+from appliance.store.times import from_text, to_text
 
 WAITS = "waits"
 TAKEN_ON_CALL = "on-call takes the call"
+TAKEN_OVER = "taken over"
 
 
 def open_call(
@@ -68,21 +69,67 @@ def take_on_call(db: Database, call: str, name: str, at: datetime) -> None:
     add_step(db, call, TAKEN_ON_CALL, name, at)
 
 
-def connect_call(db: Database, call: str, channel: str, at: datetime) -> None:
+def connect_call(db: Database, call: str, channel: str, at: datetime) -> tuple[str, str]:
     """Enter that the caller talks to the agent whose phone this channel is, or to the number on duty that
-    has taken the call; other channels are not news."""
-    agent = agent_at(db, channel)
+    has taken the call; other channels are not news.
+
+    Returns the agent and the caller's department, both '' for a channel or call that is none of ours.
+    """
+    agent = agent_at(db, channel) or _number_on_call(db, call)
     if not agent:
-        agent = _number_on_call(db, call)
-    if not agent:
-        return
+        return "", ""
     connected = db.execute(
         "UPDATE calls SET agent = ?1, "
-        "connected_at = CASE connected_at WHEN '' THEN ?2 ELSE connected_at END WHERE call = ?3",
+        "connected_at = CASE connected_at WHEN '' THEN ?2 ELSE connected_at END "
+        "WHERE call = ?3",
         [agent, to_text(at), call],
     ).rowcount
-    if connected:
+    if not connected:
+        return "", ""
+    before = db.execute(
+        "SELECT step, detail FROM steps WHERE call = ? AND step IN ('talks', 'agent rings', 'transferred') "
+        "ORDER BY id DESC LIMIT 1",
+        [call],
+    ).fetchone()
+    if before != ("talks", agent):
         add_step(db, call, "talks", agent, at)
+    return agent, str(db.execute("SELECT department FROM calls WHERE call = ?", [call]).fetchone()[0])
+
+
+def hand_over(db: Database, call: str, department: str, at: datetime) -> None:
+    """Enter that a transferred caller is this department's from now on."""
+    db.execute("UPDATE calls SET department = ? WHERE call = ?", [department, call])
+    add_step(db, call, "handed over", department, at)
+
+
+def take_over(db: Database, call: str, channel: str, at: datetime) -> None:
+    """Enter that a colleague who was asked first has the caller now; he is whose phone this channel is."""
+    agent = agent_at(db, channel)
+    if agent and db.execute("SELECT 1 FROM calls WHERE call = ?", [call]).fetchone():
+        add_step(db, call, TAKEN_OVER, agent, at)
+
+
+def handed_over_at(db: Database, call: str) -> datetime | None:
+    """When a colleague who was asked first has taken the caller over, the last time; None for never."""
+    row = db.execute("SELECT max(at) FROM steps WHERE call = ? AND step = ?", [call, TAKEN_OVER]).fetchone()
+    return from_text(row[0]) if row[0] else None
+
+
+def had_him_before(db: Database, call: str) -> str:
+    """The agent who talked to the caller last, but for the one who has just taken him over; '' for nobody."""
+    row = db.execute(
+        "SELECT detail FROM steps WHERE call = ?1 AND step = 'talks' AND detail <> coalesce("
+        "  (SELECT detail FROM steps WHERE call = ?1 AND step = ?2 ORDER BY id DESC LIMIT 1), '')"
+        "ORDER BY id DESC LIMIT 1",
+        [call, TAKEN_OVER],
+    ).fetchone()
+    return str(row[0]) if row else ""
+
+
+def caller_name(db: Database, call: str) -> str | None:
+    """The caller's name as the line has delivered it; None for a call the ledger does not know yet."""
+    row = db.execute("SELECT caller_name FROM calls WHERE call = ?", [call]).fetchone()
+    return str(row[0]) if row else None
 
 
 def _number_on_call(db: Database, call: str) -> str:

@@ -55,6 +55,11 @@ CREATE TABLE mail_server (
   password TEXT NOT NULL,
   sender TEXT NOT NULL
 ) STRICT;
+CREATE TABLE transfer_keys (
+  id INTEGER PRIMARY KEY CHECK (id = 1),
+  blind TEXT NOT NULL,
+  attended TEXT NOT NULL
+) STRICT;
 CREATE TABLE departments (
   name TEXT PRIMARY KEY,
   title TEXT NOT NULL,
@@ -81,6 +86,7 @@ CREATE TABLE departments (
   ticket_longest INTEGER NOT NULL DEFAULT 12,
   ticket_prefixes TEXT NOT NULL DEFAULT '',
   callback_attempts INTEGER NOT NULL DEFAULT 3 CHECK (callback_attempts BETWEEN 1 AND 10),
+  extension TEXT NOT NULL DEFAULT '',
   CHECK (offers_callback OR offers_message),
   CHECK (1 <= ticket_shortest AND ticket_shortest <= ticket_longest AND ticket_longest <= 20)
 ) STRICT;
@@ -405,6 +411,11 @@ CREATE VIEW on_call AS
   JOIN duty_phones AS p ON p.department = d.department AND p.duty = d.duty
   LEFT JOIN agents AS a ON a.name = p.agent;
 CREATE VIEW phone_owners AS SELECT phone, name AS agent FROM agents;
+CREATE VIEW extensions AS
+  SELECT t.extension, 'PJSIP/' || t.name AS device, coalesce(a.name, '') AS agent,
+    coalesce(p.state, '') AS presence, '' AS department
+  FROM phones AS t LEFT JOIN agents AS a ON a.phone = t.name LEFT JOIN presence AS p ON p.agent = a.name
+  UNION ALL SELECT extension, '', '', '', name FROM departments WHERE extension <> '';
 CREATE VIEW ringable AS
   SELECT a.name AS agent, a.phone FROM agents AS a JOIN presence AS p ON p.agent = a.name
   WHERE p.state = 'available' AND p.wrap_up_until <= {NOW};

@@ -49,7 +49,7 @@ def box_instance(
             "events_read": "call,system",
             "orders_read": "call,reporting,system",
             "orders_write": "call,originate,reporting",
-            "wanted_events": ("DeviceStateChange", "FullyBooted"),
+            "wanted_events": ("DeviceStateChange", "MusicOnHoldStart", "MusicOnHoldStop", "FullyBooted"),
             "music": program.music,
             "dialplan": DIALPLAN,
             "phones": phones,

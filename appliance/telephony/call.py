@@ -12,6 +12,7 @@ from typing import Protocol
 from appliance.hotline.departments import Department
 from appliance.hotline.on_call import OnCall
 from appliance.hotline.ringing import Chance, Ring
+from appliance.hotline.transfers import Colleague, Target
 from appliance.telephony.fastagi import CallerLeg
 
 WAKE_KEY = "D"  # sent to a waiting caller's channel by us; no telephone has it
@@ -56,7 +57,28 @@ class House(Protocol):
         """Who is rung now while the department is closed."""
 
     def waited_seconds(self) -> float:
-        """How long this person has been waiting for an agent, an earlier call counted."""
+        """How long this person has been waiting for an agent, an earlier call counted; 0 after a talk."""
+
+    def transfer_target(self, dialled: str, department: Department) -> Target | None:
+        """Whom an agent means by the number he transfers a caller to; None for one that may not be."""
+
+    def transferred_by(self) -> Colleague | None:
+        """Who has handed the caller over, or wanted to; None when that is unknown."""
+
+    def is_staffed(self, department: Department) -> bool:
+        """Whether the department is open and somebody of it is there."""
+
+    def belongs_to(self, department: Department) -> None:
+        """Commit that the caller is this department's from now on."""
+
+    def kept_for(self, colleague: Colleague, department: Department) -> AbstractContextManager[Place]:
+        """Reserve this colleague for the caller, as soon as he is free, until the context ends."""
+
+    def was_left_alone(self) -> bool:
+        """Whether his agents hung up while he was being handed over, or was on hold."""
+
+    def caller_name(self) -> str:
+        """The caller's name as the line has delivered it, '' for none."""
 
     def note(self, step: str, detail: str = "") -> None:
         """Add a step to the call's story."""

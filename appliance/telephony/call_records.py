@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,7 +17,9 @@ _ROTATE_BYTES = 4_000_000
 
 @dataclass(frozen=True, slots=True)
 class CallRecord:
-    """One event of a call. `event` is INCOMING, DEPARTMENT, STEP, ANSWER, BRIDGE_ENTER or LINKEDID_END."""
+    """One event of a call. `event` is INCOMING, DEPARTMENT, STEP, TRANSFERRED or HANDED (from the dialplan),
+    ANSWER, BRIDGE_ENTER (`others` are the channels that were there), ATTENDEDTRANSFER or LINKEDID_END.
+    """
 
     event: str
     at: datetime
@@ -25,13 +28,14 @@ class CallRecord:
     caller: str
     caller_name: str
     detail: str
+    others: tuple[str, ...] = ()
 
 
 def parse_record(line: str) -> CallRecord | None:
     """Read one line as `cel_custom.conf` writes it; None for anything else."""
     try:
         row = next(csv.reader([line], strict=True))
-        event, user_event, at, call, channel, caller, caller_name, detail = row
+        event, user_event, at, call, channel, caller, caller_name, detail, *others = row
         instant = datetime.fromtimestamp(float(at), UTC)
     except (csv.Error, ValueError, OverflowError, OSError, StopIteration):
         return None
@@ -43,6 +47,7 @@ def parse_record(line: str) -> CallRecord | None:
         caller=caller,
         caller_name=caller_name,
         detail=_extra(detail),
+        others=tuple(name for names in others for name in names.split(",") if name),
     )
 
 
@@ -52,6 +57,16 @@ def _extra(text: str) -> str:
     if text.startswith(prefix) and text.endswith(suffix):
         return text[len(prefix) : -len(suffix)]
     return text
+
+
+def transfer_target(record: CallRecord) -> str:
+    """The channel of the colleague an attended transfer has put the caller through to, '' for none."""
+    try:
+        detail = json.loads(record.detail)
+    except ValueError:
+        return ""
+    target = detail.get("transfer_target_channel_name", "") if isinstance(detail, dict) else ""
+    return target if isinstance(target, str) else ""
 
 
 class CallRecords:

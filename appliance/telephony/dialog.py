@@ -6,7 +6,7 @@ Reads from top to bottom. What is keyed in is asked for in `asking.py`.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from appliance.hotline.announcement import Said, announcement
@@ -14,6 +14,7 @@ from appliance.hotline.departments import Department
 from appliance.hotline.numbers import clean_caller_name
 from appliance.hotline.on_call import Duty
 from appliance.hotline.ringing import Chance, Ring
+from appliance.hotline.transfers import Colleague, OutsideNumber
 from appliance.telephony.asking import ask_for_callback, ask_for_ticket
 from appliance.telephony.call import WAKE_KEY, Call, House, Place
 from appliance.telephony.fastagi import CallerHungUp, CallerLeg
@@ -24,6 +25,9 @@ _MESSAGE_KEY = "3"
 _LOOK_SECONDS = 5.0  # the wake key is a hint; this often we look whether it was lost
 _SILENT_SECONDS = 90.0  # with music alone; then a word, so that nobody feels forgotten
 _CHOOSING_SECONDS = 4.0
+_RING_OUTSIDE_SECONDS = 40
+_PUTS_DOWN_SECONDS = 3.0  # who has just transferred may still have the receiver at his ear
+_PUTS_DOWN_LOOK_SECONDS = 0.2
 _SILENCE_SECONDS = 5  # this much silence ends a message
 _LONGEST_WAIT_SPOKEN = 15  # minutes, to the agent
 
@@ -59,22 +63,33 @@ def take_call(leg: CallerLeg, house: House) -> None:
         call.hears("unassigned-number")
         call.reaches("done")
         return
-    leg.set("CHANNEL(language)", department.language)
-
-    waits = leg.get("STEP") == "waiting"  # the floor has kept him in line while we were away
-    if not waits:
+    step = leg.get("STEP")
+    waits = step == "waiting"  # the floor has kept him in line while we were away
+    transferred = step in ("transferred", "returned")  # a colleague has handed him over, or has tried to
+    if transferred:
+        department = replace(department, language=leg.get("CHANNEL(language)"))
+    else:
+        leg.set("CHANNEL(language)", department.language)
+    if not waits and not transferred:
         call.hears(department.greeting)
         call.reaches("greeted")
         house.note("greeted")
         department = choose_department(call, department)
 
-    served = ring_dialled_agent(call, department)
-    if not served and (waits or department.is_open):
+    if step == "transferred":
+        served, department = hand_over(call, department)
+    elif step == "returned":
+        served = go_back(call, department)
+    elif ring_dialled_agent(call, department):
+        served = True
+    elif waits or department.is_open:
         served = reach_an_agent(call, department)
-    elif not served:
+    else:
         house.note("closed told")
         call.hears(("closed", *department.reopening))
         served = reach_on_duty(call, department)
+    while served and leg.get("STEP") == "talked" and house.was_left_alone():
+        served = go_back(call, department)
     if not served:
         take_message(call, department)
     call.reaches("done")
@@ -169,6 +184,86 @@ def reach_on_duty(call: Call, department: Department) -> bool:
     if duty is Duty.NOT_REACHED:
         return is_called_back(call, department, is_open=False)
     return duty is Duty.TALKED
+
+
+def hand_over(call: Call, department: Department) -> tuple[bool, Department]:
+    """Put a transferred caller through to whom his agent has named; who cannot be reached there goes back.
+
+    Returns what `reach_an_agent` does, and the department he belongs to now.
+    """
+    target = call.house.transfer_target(call.leg.get("TO"), department)
+    if isinstance(target, Department) and call.house.is_staffed(target):
+        call.house.belongs_to(target)
+        call.leg.set("DEPARTMENT", target.name)
+        target = replace(target, language=department.language)
+        return reach_an_agent(call, target), target
+    if isinstance(target, Colleague) and ring_colleague(call, department, target):
+        return True, department
+    if isinstance(target, OutsideNumber) and ring_outside(call, department, target):
+        return True, department
+    return go_back(call, department), department
+
+
+def go_back(call: Call, department: Department) -> bool:
+    """Nobody has taken the caller over: ring who wanted to hand him over, else he is in line by his age.
+
+    Returns what `reach_an_agent` does.
+    """
+    call.house.note("not taken over")
+    call.reaches("waiting")
+    call.hears("transfer-back")
+    colleague = call.house.transferred_by()
+    if colleague and ring_colleague(call, department, colleague, ("agent-returned",)):
+        return True
+    return reach_an_agent(call, department)
+
+
+def ring_colleague(
+    call: Call, department: Department, colleague: Colleague, told: tuple[str, ...] = ()
+) -> bool:
+    """Ring this one colleague, if he is there and his phone is free; True when it came to a conversation."""
+    with call.house.kept_for(colleague, department) as place:
+        chance = free_soon(call, place)
+        if not chance.agent:
+            call.house.note("colleague not free", colleague.agent)
+            return False
+        return ring(call, department, place, chance, told) is Ring.TALKED
+
+
+def ring_outside(call: Call, department: Department, target: OutsideNumber) -> bool:
+    """Ring a number outside, which sees the office's own; True when it came to a conversation."""
+    callers_number, _ = call.leg.caller_id()
+    call.house.note("outside rings", target.number)
+    call.leg.set("CALLERID(num)", target.shown_number)
+    call.leg.set("DIALSTATUS", "")
+    call.leg.run(
+        "Dial",
+        f"PJSIP/{target.number}@{target.line}",
+        str(_RING_OUTSIDE_SECONDS),
+        f"gm(connecting-{department.language})",
+    )
+    call.leg.set("CALLERID(num)", callers_number)
+    answered = call.leg.get("DIALSTATUS") == "ANSWER"
+    call.house.note("conversation outside over" if answered else "outside not reached", target.number)
+    call.reaches("talked" if answered else "waiting")
+    return answered
+
+
+def free_soon(call: Call, place: Place) -> Chance:
+    """Give somebody who is present a moment to put his receiver down; the caller hears music."""
+    chance = place.look()
+    if chance.agent or not chance.somebody_present:
+        return chance
+    until = time.monotonic() + _PUTS_DOWN_SECONDS
+    call.leg.music(True)
+    try:
+        while not chance.agent and time.monotonic() < until:
+            call.leg.wait_key(_PUTS_DOWN_LOOK_SECONDS)
+            chance = place.look()
+    finally:
+        if not call.leg.hung_up:
+            call.leg.music(False)
+    return chance
 
 
 @dataclass(slots=True)
@@ -310,8 +405,12 @@ def is_called_back(call: Call, department: Department, *, is_open: bool) -> bool
     return True
 
 
-def ring(call: Call, department: Department, place: Place, chance: Chance) -> Ring:
+def ring(
+    call: Call, department: Department, place: Place, chance: Chance, told: tuple[str, ...] = ()
+) -> Ring:
     """Ring this one agent while the caller hears that he is being connected, then music.
+
+    The agent who picks up is `told` these prompts, then what is to know of the caller.
 
     Returns when it was not answered or when the conversation is over.
     """
@@ -330,7 +429,7 @@ def ring(call: Call, department: Department, place: Place, chance: Chance) -> Ri
             "Dial",
             f"PJSIP/{chance.phone}",
             str(department.ring_seconds),
-            f"gm(connecting-{department.language})" + spoken_to_agent(ticket, waited_minutes),
+            f"gtm(connecting-{department.language})" + spoken_to_agent(ticket, waited_minutes, told),
         )
     finally:  # also when the caller hung up: the agent is free again or in wrap-up
         result = ring_result(call.leg.get("DIALSTATUS"), call.leg.get("HANGUPCAUSE"))
@@ -355,15 +454,15 @@ def too_long_minutes(call: Call, department: Department) -> int:
 
 def shown_to_agent(call: Call, department: Department, waited_minutes: int) -> str:
     """What the agent's phone shows: department, ticket, a wait longer than promised, the caller's name."""
-    _, name = call.leg.caller_id()
+    name = call.house.caller_name()
     facts = [department.title, call.leg.get("TICKET"), f"{waited_minutes} min" if waited_minutes else ""]
     about = " ".join(fact for fact in facts if fact)
     return clean_caller_name(f"{about}: {name}" if name else about)
 
 
-def spoken_to_agent(ticket: str, waited_minutes: int) -> str:
+def spoken_to_agent(ticket: str, waited_minutes: int, told: tuple[str, ...] = ()) -> str:
     """The option of Dial that tells the agent what he should know of this caller, before they talk."""
-    prompts = ["agent-ticket", *(f"digit-{digit}" for digit in ticket)] if ticket else []
+    prompts = [*told, *(["agent-ticket", *(f"digit-{digit}" for digit in ticket)] if ticket else [])]
     if waited_minutes > _LONGEST_WAIT_SPOKEN:
         prompts.append(f"waited-over-{_LONGEST_WAIT_SPOKEN}")
     elif waited_minutes >= 2:

@@ -51,6 +51,7 @@ SIP_MODULES = (
 BOX_MODULES = (
     *SIP_MODULES,
     "res_pjsip_registrar",
+    "res_pjsip_refer",
     "res_pjsip_exten_state",
     "res_pjsip_dialog_info_body_generator",
     "res_pjsip_pidf_body_generator",

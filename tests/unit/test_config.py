@@ -25,6 +25,7 @@ from appliance.store.config import (
     MailServer,
     Office,
     Phone,
+    TransferKeys,
     export_config,
     import_config,
     read_config,
@@ -98,7 +99,7 @@ def test_the_example_is_the_demo_office() -> None:
 
 def test_the_example_shows_the_values_that_hold_without_it() -> None:
     support, accounting, _ = read_config(EXAMPLE.read_bytes()).departments
-    own = {key: getattr(support, key) for key in ("name", "title", "mailbox", "numbers")}
+    own = {key: getattr(support, key) for key in ("name", "title", "mailbox", "numbers", "extension")}
     always = {"always_open": True, "spans": (), "special_days": (), "ignores_night_switch": True}
     assert replace(accounting, **own, **always) == support
 
@@ -280,6 +281,9 @@ ONE_PROBLEM = [
     ('extension = "21"', 'extension = "2a"', "extension", 18, "phone.desk_1.extension"),
     ('extension = "21"', 'extension = "112"', "emergency", 18, "phone.desk_1.extension"),
     ('extension = "22"', 'extension = "21"', "twice", 22, "phone.desk_2.extension"),
+    ("hours = {", 'extension = "21"\nhours = {', "twice", 19, "phone.desk_1.extension"),
+    ("hours = {", 'extension = "110"\nhours = {', "emergency", 15, "department.support.extension"),
+    ("hours = {", 'extension = "8"\nhours = {', "extension", 15, "department.support.extension"),
     ('name = "desk_2"', 'name = "desk_1"', "twice", 21, "phone.desk_1.name"),
     ('name = "desk_2"', 'name = "global"', "reserved", 21, "phone.global.name"),
     ('name = "desk_2"', 'name = "Desk 2"', "not a name", 21, "phone.2.name"),
@@ -663,6 +667,7 @@ def configs(draw: st.DrawFn) -> Config:
                 ticket_from=draw(st.integers(0, 99)),
                 ticket_rule=draw(ticket_rules()),
                 callback_attempts=draw(st.integers(1, 10)),
+                extension=draw(st.sampled_from(["", f"16{index}5"])),
             )
         )
     agents = [
@@ -712,6 +717,7 @@ def configs(draw: st.DrawFn) -> Config:
             for name, extension in zip(phone_names, extensions, strict=True)
         ),
         tuple(agents),
+        TransferKeys(*draw(st.sampled_from([("#1", "*2"), ("##", "*8#")]))),
     )
 
 

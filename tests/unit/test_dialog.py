@@ -18,6 +18,7 @@ from appliance.hotline.departments import Department, MenuChoice
 from appliance.hotline.on_call import OnCall
 from appliance.hotline.ringing import Chance, Ring
 from appliance.hotline.tickets import TicketRule
+from appliance.hotline.transfers import Colleague, Target
 from appliance.telephony import call as call_module
 from appliance.telephony import dialog
 from appliance.telephony.asking import ask_for_callback, ask_for_ticket
@@ -193,6 +194,11 @@ class House:
     reports: list[Ring] = field(default_factory=list)
     in_line: int = 0
     stood_in_line: int = 0
+    target: Target | None = None
+    by: Colleague | None = None
+    left_alone: list[bool] = field(default_factory=list)
+    kept: list[str] = field(default_factory=list)
+    handed_to: list[str] = field(default_factory=list)
     prompts = Path("/prompts")
     recording = Path("/recordings/1.0.wav")
 
@@ -221,6 +227,30 @@ class House:
 
     def on_call(self, _department: Department) -> OnCall:
         return self.duty
+
+    def transfer_target(self, _dialled: str, _department: Department) -> Target | None:
+        return self.target
+
+    def transferred_by(self) -> Colleague | None:
+        return self.by
+
+    def is_staffed(self, department: Department) -> bool:
+        return department.is_open
+
+    def belongs_to(self, department: Department) -> None:
+        self.handed_to.append(department.name)
+
+    @contextmanager
+    def kept_for(self, colleague: Colleague, department: Department) -> Iterator[House]:
+        self.kept.append(colleague.agent)
+        with self.place_in_line(department):
+            yield self
+
+    def was_left_alone(self) -> bool:
+        return self.left_alone.pop(0) if self.left_alone else False
+
+    def caller_name(self) -> str:
+        return "Erika"
 
     def waited_seconds(self) -> float:
         return 400.0

@@ -61,7 +61,8 @@ def strings(source: str, of: str = "") -> set[str]:
 
 
 def test_the_floor_knows_every_step_a_caller_can_have_reached() -> None:
-    steps = {step for source in DIALOGS for step in strings(source, of="reaches")} | {"arrived"}
+    steps = {step for source in DIALOGS for step in strings(source, of="reaches")}
+    steps |= set(re.findall(r"Set\(STEP=(\w+)\)", FLOOR))
     assert {"greeted", "waiting", "ringing", "talked", "message", "recording", "promised", "done"} <= steps
     steps.remove("done")  # handled before the floor
     extensions = set(re.findall(r"^exten => ([a-z]+),1,", context("floor"), re.MULTILINE))
@@ -80,6 +81,7 @@ def test_every_prompt_is_played_by_somebody_and_every_played_prompt_exists() -> 
     by_floor = set(re.findall(rf"Playback\(\$\{{PROMPTS\}}/({named})\)", FLOOR))
     by_floor |= set(re.findall(rf"Read\(\w+,\$\{{PROMPTS\}}/({named}),", FLOOR))
     by_floor |= set(re.findall(rf"[,(&]\$\{{PROMPTS\}}/({named})[&,$]", FLOOR))  # one of several
+    by_floor |= set(re.findall(rf"Gosub\(word,1\(({named})\)\)", FLOOR))
     by_floor |= {f"presence-{state}" for state in Presence}  # presence-${ARG1}
     by_floor |= {f"night-mode-{mode}" for mode in NIGHT_MODES}  # night-mode-${WANTED}
     assert by_floor <= catalogue

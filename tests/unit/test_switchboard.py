@@ -105,6 +105,52 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
     desk.switchboard.stop()
 
 
+def test_who_is_handed_over_to_one_agent_has_only_him_also_in_wrap_up(desk: Desk) -> None:
+    people.set_wrap_up(desk.db, "bert", NOON + timedelta(minutes=5))
+    desk.idle("desk_1", "desk_2")
+    with desk.switchboard.place_in_line(desk.caller("1"), "c1", only="bert") as place:
+        assert desk.reserved() == {"anna": "", "bert": ""}, "he has to be asked for"
+        assert place.look().agent == "bert"
+        with desk.switchboard.place_in_line(desk.caller("2"), "c2", only="bert") as another:
+            assert another.look().agent == "", "one caller at a time"
+            assert another.look().somebody_present
+    assert desk.reserved() == {"anna": "", "bert": ""}
+    people.set_presence(desk.db, "bert", Presence.AWAY, "command", NOON)
+    with desk.switchboard.place_in_line(desk.caller("1"), "c1", only="bert") as place:
+        assert not place.look().agent
+        assert not place.look().somebody_present
+
+
+def test_an_agent_who_has_left_a_call_is_free_though_it_goes_on(desk: Desk) -> None:
+    """A colleague has taken the caller over: one is in wrap-up now, the other when he hangs up."""
+    desk.idle("desk_1", "desk_2")
+    with desk.switchboard.place_in_line(desk.caller("1"), "c1") as place:
+        first = place.look().agent
+        other = {"anna": "bert", "bert": "anna"}[first]
+        phones = {"anna": "desk_1", "bert": "desk_2"}
+        for agent in (first, other):
+            desk.switchboard.phone_changed(phones[agent], "INUSE")
+            desk.switchboard.agents()
+            desk.switchboard.talks(agent, "1", "support")
+        desk.switchboard.phone_changed(phones[first], "NOT_INUSE")
+        until(lambda: desk.reserved() == {"anna": "", "bert": ""}, lambda: f"{desk.reserved()}")
+        desk.waits_for_lamp(f"agent:{first}", "amber")
+        desk.clock.now += timedelta(seconds=6)
+        desk.waits_for_lamp(f"agent:{first}", "green")
+        assert desk.reserved() == {"anna": "", "bert": ""}, "who talks waits for nobody"
+        desk.switchboard.phone_changed(phones[other], "NOT_INUSE")
+        desk.waits_for_lamp(f"agent:{other}", "amber")
+
+
+def test_on_hold_is_who_hears_music_at_the_end(desk: Desk) -> None:
+    assert not desk.switchboard.is_on_hold("1")
+    desk.switchboard.hears_music("1", True)
+    assert desk.switchboard.is_on_hold("1")
+    desk.switchboard.hears_music("1", False)
+    assert desk.switchboard.is_on_hold("1"), "it has ended this very moment"
+    until(lambda: not desk.switchboard.is_on_hold("1"), lambda: "he is on hold for ever")
+
+
 def test_nobody_can_be_rung_before_asterisk_told_of_the_phones(desk: Desk) -> None:
     with desk.switchboard.place_in_line(desk.caller("1"), "c1") as place:
         chance = place.look()
