@@ -37,11 +37,12 @@ class Board:
 
 
 # Positions: the 40-pin header since the Raspberry Pi 1 B+. Reserved: GPIO 0 and 1 belong to the memory by
-# which an add-on board says what it is (HAT specification), the others to buses that cards, clocks and displays
-# use; 14 and 15 are the serial port, here also that of desk boxes. Pulls at the start: BCM2835 ARM Peripherals,
-# page 102: 0 to 8 up, 9 to 27 down. Drive 8 mA unless set otherwise, at most 16 mA; 50 mA in sum is the rule of
-# thumb of the first boards, kept because nobody guarantees more for all of them. Pulls from 40 kOhm and low below
-# 0.8 V: Raspberry Pi documentation, "Voltage specifications" (Compute Module datasheet), its strictest row.
+# which an add-on board says what it is (HAT specification), the others to buses that cards, clocks and
+# displays use; 14 and 15 are the serial port, here also that of desk boxes. Pulls at the start: BCM2835 ARM
+# Peripherals, page 102: 0 to 8 up, 9 to 27 down. Drive 8 mA unless set otherwise, at most 16 mA; 50 mA in
+# sum is the rule of thumb of the first boards, kept because nobody guarantees more for all of them. Pulls
+# from 40 kOhm and low below 0.8 V: Raspberry Pi documentation, "Voltage specifications" (Compute Module
+# datasheet), its strictest row.
 PI = Board(
     "Raspberry Pi",
     (
@@ -65,9 +66,9 @@ PI = Board(
     low_below_volts=0.8,
 )
 
-# RP2040 datasheet, "Pin specifications": drive 4 mA unless set otherwise (MicroPython leaves it), at most 12 mA,
-# 50 mA in sum, pulls 50 to 80 kOhm, low below 0.8 V. All GPIOs are pulled down at the start. Pico datasheet: 23,
-# 24, 25 and 29 are used on the board and not in the header. Serial port 0 may be on 0 and 1.
+# RP2040 datasheet, "Pin specifications": drive 4 mA unless set otherwise (MicroPython leaves it), at most
+# 12 mA, 50 mA in sum, pulls 50 to 80 kOhm, low below 0.8 V. All GPIOs are pulled down at the start. Pico
+# datasheet: 23, 24, 25 and 29 are used on the board and not in the header. Serial port 0 may be on 0 and 1.
 PICO = Board(
     "Raspberry Pi Pico",
     (
