@@ -230,9 +230,10 @@ class SimulatedOffice:
     def sets(self, agent: str, presence: str) -> None:
         """Set an agent's presence as the command does, and wait until it is in force."""
         people.set_presence(self.db, agent, Presence(presence), "command", times.now())
-        wanted = "green" if presence == "available" else "off"
+        wanted = {"available": ("green",), "away": ("off", "blue blinking")}.get(presence, ("off",))
         if self._supervisor:
-            self.lamp_is(f"agent:{agent}", wanted)
+            lamp = f"agent:{agent}"
+            self.wait_for(f"lamp {lamp} is {wanted}", lambda: self.lamp(lamp) in wanted)
 
     def lamp(self, name: str) -> str:
         """What a lamp shows, '' for one that is not there."""
