@@ -1,4 +1,4 @@
-"""Finds MicroPython's unix port, or unpacks Debian's into the cache folder, to run the desk box's firmware."""
+"""Finds MicroPython's unix port, or unpacks Debian's into the cache folder: it runs the firmware."""
 
 from __future__ import annotations
 

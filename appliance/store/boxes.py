@@ -93,7 +93,8 @@ def note_there(db: Database, serial: str, port: str, firmware: str, now: datetim
     """The box answers at this port."""
     db.execute(
         "INSERT INTO boxes (serial, port, firmware, seen_at) VALUES (?, ?, ?, ?)"
-        " ON CONFLICT (serial) DO UPDATE SET port = excluded.port, firmware = excluded.firmware, seen_at = excluded.seen_at",
+        " ON CONFLICT (serial) DO UPDATE"
+        " SET port = excluded.port, firmware = excluded.firmware, seen_at = excluded.seen_at",
         [serial, port, firmware, to_text(now)],
     )
 

@@ -18,6 +18,7 @@ FORGET = 1  # a flag of WHO
 ALONE = 1  # a flag of ASSIGN
 SOUND = 1  # a flag of PICTURE
 
+IDLE = 0
 RECEIVING = 1
 COMPLETE = 2
 FAILED = 3

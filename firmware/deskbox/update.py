@@ -20,7 +20,7 @@ class Update:
     """`root` ends in a slash; `slot` is the one that runs; `keep_alive` is called during long work."""
 
     def __init__(self, root: str, slot: str, keep_alive) -> None:
-        self.phase = 0
+        self.phase = messages.IDLE
         self.offset = 0
         self.reason = 0
         self._root = root
@@ -45,19 +45,17 @@ class Update:
 
     def data(self, offset: int, data: bytes) -> None:
         """The bytes at this offset. Those we have already or cannot have yet are passed over."""
-        if self.phase != messages.RECEIVING:
+        if self.phase == messages.IDLE:
             self._fail(WRONG_ORDER)
-        elif offset == self.offset and offset + len(data) <= self._size:
+        elif self.phase == messages.RECEIVING and offset == self.offset and offset + len(data) <= self._size:
             self._guarded(self._write, data, "ab")
 
     def end(self) -> None:
         """All was sent: check, unpack, and propose it for the next start."""
-        if self.phase == messages.COMPLETE:
-            return  # asked again
-        if self.phase != messages.RECEIVING or self.offset != self._size:
+        if self.phase == messages.IDLE or (self.phase == messages.RECEIVING and self.offset != self._size):
             self._fail(WRONG_ORDER)
-            return
-        self._guarded(self._unpack)
+        elif self.phase == messages.RECEIVING:
+            self._guarded(self._unpack)
 
     def _write(self, data: bytes, mode: str) -> None:
         with open(self._bundle, mode) as file:
