@@ -74,18 +74,23 @@ def begin_pairing(db: Database, agent: str, now: datetime) -> Pairing:
     return pairing
 
 
+def pair(db: Database, serial: str, agent: str) -> None:
+    """The box is this agent's. Raises LookupError for an unknown box."""
+    _change(db, serial, "agent = ?", agent)
+
+
 def unpair(db: Database, serial: str) -> None:
     """The box is nobody's. Raises LookupError for an unknown box."""
-    _change(db, "agent = ''", serial)
+    _change(db, serial, "agent = ?", "")
 
 
 def set_sound(db: Database, serial: str, *, on: bool) -> None:
     """Whether its buzzer sounds while it rings. Raises LookupError for an unknown box."""
-    _change(db, f"sound = {int(on)}", serial)
+    _change(db, serial, "sound = ?", int(on))
 
 
-def _change(db: Database, what: str, serial: str) -> None:
-    if not db.execute(f"UPDATE boxes SET {what} WHERE serial = ?", [serial]).rowcount:
+def _change(db: Database, serial: str, what: str, value: object) -> None:
+    if not db.execute(f"UPDATE boxes SET {what} WHERE serial = ?", [value, serial]).rowcount:
         raise LookupError(serial)
 
 
@@ -146,5 +151,5 @@ def _note(db: Database, serial: str, press: NumberedPress, now: datetime) -> Non
     elif not row and press.pairs:
         pairing = open_pairing(db)
         if pairing and now < pairing.until:
-            db.execute("UPDATE boxes SET agent = ? WHERE serial = ?", [pairing.agent, serial])
+            pair(db, serial, pairing.agent)
             db.execute("DELETE FROM pairing")

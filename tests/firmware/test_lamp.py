@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from appliance.panel.desk_boxes import LAMPS
@@ -51,7 +53,7 @@ def test_breathing_is_smooth_and_never_dark() -> None:
     seen = [green for _, green, _ in looks(Lamp.RINGING)]
     assert min(seen) > 0
     assert max(seen) == 255
-    assert max(abs(a - b) for a, b in zip(seen, seen[1:], strict=False)) < 10
+    assert max(abs(a - b) for a, b in pairwise(seen)) < 10
 
 
 def test_a_lamp_nobody_knows_is_unknown() -> None:

@@ -11,21 +11,12 @@ import pytest
 
 from appliance.panel.desk_boxes import DeskBoxes
 from appliance.simulator.desk_box import Cable, SimulatedBox
-from appliance.simulator.micropython import ensure_micropython
 from appliance.store import boxes, people, times
 from appliance.switchboard import Switchboard
-from appliance.telephony.sandbox import shown_progress
 from tests.unit.seed import seeded_store
 
 ANNAS = "0000000000000a0a"
 BERTS = "0000000000000b0b"
-
-
-@pytest.fixture(scope="session")
-def micropython() -> tuple[str, ...]:
-    """The interpreter that runs the firmware; fetched when this machine has none."""
-    with shown_progress("MicroPython") as progress:
-        return ensure_micropython(progress)
 
 
 class Desks:
@@ -80,7 +71,7 @@ class Desks:
         """A box at a cable, paired to the agent."""
         if agent:
             boxes.note_there(self.db, serial, "", "", times.now())
-            self.db.execute("UPDATE boxes SET agent = ? WHERE serial = ?", [agent, serial])
+            boxes.pair(self.db, serial, agent)
         box = SimulatedBox(serial, self._folder / serial, self._micropython)
         box.power_on(cable)
         self._stack.callback(box.power_off)

@@ -1,0 +1,69 @@
+"""An agent with a desk box and real calls: green, ringing, not now, in a call."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from appliance.simulator.desk_box import SimulatedBox
+from appliance.simulator.office import SimulatedOffice
+from tests.calls.test_presence import presence
+
+
+@pytest.fixture
+def annas_box(office: SimulatedOffice, micropython: tuple[str, ...]) -> Iterator[SimulatedBox]:
+    box = office.desk_box("anna", micropython)
+    yield box
+    box.power_off()
+    box.cable.unplug()
+
+
+def test_not_now_means_that_the_next_agent_is_rung(office: SimulatedOffice, annas_box: SimulatedBox) -> None:
+    annas_box.shows("off")
+    annas_box.presses()
+    annas_box.shows("green")
+    office.lamp_is("agent:anna", "green")
+    caller, anna, bert = office.caller(), office.desk("anna"), office.desk("bert")
+    caller.dials("0931 555-10")
+    anna.rings()
+    annas_box.shows("green breathing")
+    office.sets("bert", "available")
+    annas_box.presses()
+    anna.stops_ringing()
+    bert.rings()
+    annas_box.shows("amber")
+    assert presence(office, "anna") == "available", "not now is not never"
+    bert.answers()
+    annas_box.shows("green", timeout_seconds=20)
+    bert.hangs_up()
+    call = office.call_of(caller)
+    assert office.outcome(call) == "talked"
+    assert [s for s in office.steps(call) if s.startswith("agent")] == [
+        "agent rings anna",
+        "agent refused anna",
+        "agent rings bert",
+    ]
+
+
+def test_a_call_goes_on_whatever_the_box_does(office: SimulatedOffice, annas_box: SimulatedBox) -> None:
+    annas_box.shows("off")
+    annas_box.presses()
+    annas_box.shows("green")
+    caller, anna = office.caller(), office.desk("anna")
+    caller.dials("0931 555-10")
+    anna.rings()
+    annas_box.shows("green breathing")
+    anna.answers()
+    annas_box.shows("red")
+    annas_box.cable.floods(b"\x00\x07noise!\x00" * 100)
+    annas_box.cable.unplug()
+    annas_box.shows("white pulse")
+    annas_box.cable.plug()
+    annas_box.shows("red")
+    annas_box.presses()
+    office.wait_for("she is away after this call", lambda: presence(office, "anna") == "away")
+    assert len(office.channels()) == 2, "a press in a call does not end it"
+    caller.hangs_up()
+    annas_box.shows("off")
+    assert office.outcome(office.call_of(caller)) == "talked"
