@@ -40,8 +40,12 @@ def make_bundle(sources: Path = SOURCES) -> Bundle:
 
 
 def install(folder: Path, sources: Path = SOURCES) -> None:
-    """Write into `folder` what belongs on a new box's disk, with the firmware in slot `a`."""
+    """Make `folder`, with what belongs on a new box's disk and the firmware in slot `a`.
+
+    Raises FileExistsError when it is there already.
+    """
     bundle = make_bundle(sources)
+    folder.mkdir(parents=True)
     slot = folder / "a"
     (slot / "deskbox").mkdir(parents=True)
     for file in (sources / "deskbox").glob("*.py"):

@@ -26,6 +26,7 @@ _ANSWER_SECONDS = 0.1
 _UPDATE_SECONDS = 2.0  # a box may be busy writing
 _LOOK_ALONE_SECONDS = 0.5  # between two looks for a box on an empty line
 _LOOK_SHARED_SECONDS = 3.0
+_LOOK_AGAIN_SECONDS = 0.2  # when somebody answered: others may have been drowned out
 _SLOTS = 4  # of 10 ms, in which the boxes of a shared line answer
 _SLOTS_SECONDS = 0.06
 _MOST_BOXES = 30
@@ -107,6 +108,8 @@ class BoxLine:
 
     def take(self, data: bytes, now: float) -> None:
         """Take what came over the line. Garbage and what nobody asked for change nothing."""
+        if self._shared and self._asked and self._asked.kind is Kind.WHO:
+            self._look_at = min(self._look_at, now + _LOOK_AGAIN_SECONDS)
         for frame in self._decoder.feed(data):
             try:
                 self._take(frame, now)
@@ -121,16 +124,16 @@ class BoxLine:
         for known in list(self._boxes.values()):
             if now - known.heard_at > known.patience_seconds:
                 self._remove(known)
-        box = min(self._boxes.values(), key=lambda b: self._turn_of(b, now), default=None)
+        box = min(self._boxes.values(), key=self._turn_of, default=None)
         if self._may_look() and now >= self._look_at:
             return self._look(now)
-        if box is None or self._turn_of(box, now) > now:
+        if box is None or self._turn_of(box) > now:
             return b""
         return self._speak_to(box, now)
 
     def wait_seconds(self, now: float) -> float:
         """How long nothing is due unless something comes."""
-        times = [self._turn_of(box, now) for box in self._boxes.values()]
+        times = [self._turn_of(box) for box in self._boxes.values()]
         if self._may_look():
             times.append(self._look_at)
         due_at = max(min(times, default=now + 1), self._asked.until if self._asked else now)
@@ -240,11 +243,11 @@ class BoxLine:
     def _may_look(self) -> bool:
         return self._shared or not self._boxes
 
-    def _turn_of(self, box: _Box, now: float) -> float:
-        """When this box is to be spoken to."""
+    def _turn_of(self, box: _Box) -> float:
+        """When this box is to be spoken to; what has changed goes first, however busy the line is."""
         if box.update or not box.assigned:
             return box.heard_at
-        return now if self._desk.shown(box.serial) != box.sent else box.next_at
+        return 0.0 if self._desk.shown(box.serial) != box.sent else box.next_at
 
     def _look(self, now: float) -> bytes:
         self._look_at = now + (_LOOK_SHARED_SECONDS if self._shared else _LOOK_ALONE_SECONDS)

@@ -105,6 +105,10 @@ class Cable:
         """The appliance is sent this without end, as fast as it can take it; b"" ends it."""
         self._floods = noise
 
+    def calms_down(self) -> None:
+        """No more of that."""
+        self._floods, self._garbled = b"", 0.0
+
     def breaks_after(self, count: int) -> None:
         """Towards the appliance this many bytes still come through, then nothing."""
         self._left = count
