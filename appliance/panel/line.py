@@ -23,7 +23,9 @@ LOST_SECONDS = 1.0  # a box that has not answered for so long
 _ALONE_SECONDS = 0.25  # between two pictures for a box that speaks by itself
 _SHARED_SECONDS = 0.03  # between two pictures for one that must be asked
 _ANSWER_SECONDS = 0.1
-_UPDATE_SECONDS = 2.0  # a box may be busy writing
+_UPDATE_SECONDS = 0.5  # the same for a piece of an update, which a box writes before it answers
+_UNPACK_SECONDS = 3.0  # and for all of it
+_UPDATE_LOST_SECONDS = 10.0
 _LOOK_ALONE_SECONDS = 0.5  # between two looks for a box on an empty line
 _LOOK_SHARED_SECONDS = 3.0
 _LOOK_AGAIN_SECONDS = 0.2  # when somebody answered: others may have been drowned out
@@ -74,7 +76,7 @@ class _Box:
 
     @property
     def patience_seconds(self) -> float:
-        return 5 * _UPDATE_SECONDS if self.update else LOST_SECONDS
+        return _UPDATE_LOST_SECONDS if self.update else LOST_SECONDS
 
 
 class _Asked(NamedTuple):
@@ -261,7 +263,8 @@ class BoxLine:
             whom = messages.assign(box.serial, box.address, alone=not self._shared)
             return self._ask(Frame(EVERYBODY, Kind.ASSIGN, 0, whom), now + _ANSWER_SECONDS, box.address)
         if box.update:
-            return self._ask(box.update, now + _UPDATE_SECONDS)
+            is_end = box.update.kind == Kind.UPDATE_END
+            return self._ask(box.update, now + (_UNPACK_SECONDS if is_end else _UPDATE_SECONDS))
         box.sent = self._desk.shown(box.serial)
         box.next_at = now + (_SHARED_SECONDS if self._shared else _ALONE_SECONDS)
         shown = messages.picture(

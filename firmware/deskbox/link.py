@@ -8,6 +8,8 @@ PRESS_LIVES_MS = 10_000  # after this a press nobody took means nothing any more
 MOST_PRESSES = 8
 REPEAT_MS = 40
 SLOT_MS = 10
+_ASSIGNED_TENTHS = 20  # an address holds until the first picture
+_UPDATE_TENTHS = 100  # and between two messages of an update, which may get lost
 
 
 class Link:
@@ -53,7 +55,7 @@ class Link:
             elif kind == messages.PICTURE and version == frames.VERSION:
                 self._take_picture(sequence, payload, now)
             elif kind in (messages.UPDATE_BEGIN, messages.UPDATE_DATA, messages.UPDATE_END):
-                self._hold(now, 20)  # an update may come slowly
+                self._hold(now, _UPDATE_TENTHS)
                 self._reply(messages.UPDATE_STATE, sequence, self._take_update(kind, payload), now)
         except ValueError:  # the payload is not as long as it should be
             return
@@ -94,7 +96,7 @@ class Link:
         if serial == self.serial and address != messages.EVERYBODY:
             self._address = address
             self._alone = bool(flags & messages.ALONE)
-            self._hold(now, 20)
+            self._hold(now, _ASSIGNED_TENTHS)
             self._answer = self._state(sequence, now)
             self._answer_at = now
         elif address == self._address:  # somebody else has it now
