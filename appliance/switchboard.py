@@ -372,6 +372,9 @@ class Switchboard:
         if place is None or agent is None:
             return
         now = self._clock()
+        pressed_away = self._refused.pop(agent.name, ("", 0.0))[0] == call
+        if pressed_away and result in (Ring.NO_ANSWER, Ring.UNREACHABLE):
+            result = Ring.REFUSED  # Originate does not say why a phone stopped to ring
         if result is Ring.TALKED:
             pause = timedelta(seconds=people.wrap_up_seconds(self._db, place.caller.department))
             people.set_wrap_up(self._db, agent.name, now + pause)

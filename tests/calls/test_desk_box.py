@@ -8,11 +8,13 @@ import pytest
 
 from appliance.simulator.desk_box import SimulatedBox
 from appliance.simulator.office import SimulatedOffice
+from tests.calls.test_callbacks import CUSTOMER, becomes, owes
 from tests.calls.test_presence import presence
 
 
 @pytest.fixture
 def annas_box(office: SimulatedOffice, micropython: tuple[str, ...]) -> Iterator[SimulatedBox]:
+    office.db.execute("UPDATE departments SET ring_seconds = 20")
     box = office.desk_box("anna", micropython)
     yield box
     box.power_off()
@@ -67,3 +69,25 @@ def test_a_call_goes_on_whatever_the_box_does(office: SimulatedOffice, annas_box
     caller.hangs_up()
     annas_box.shows("off")
     assert office.outcome(office.call_of(caller)) == "talked"
+
+
+def test_not_now_for_a_callback_leaves_the_customer_in_his_place(
+    office: SimulatedOffice, annas_box: SimulatedBox
+) -> None:
+    annas_box.shows("off")
+    annas_box.presses()
+    annas_box.shows("green")
+    callback = owes(office)
+    office.desk("anna").rings()
+    annas_box.shows("green breathing")
+    annas_box.presses()
+    office.desk("anna").stops_ringing()
+    annas_box.shows("amber")
+    assert office.customer(CUSTOMER).times_rung == 0
+    office.command("agents", "bert", "available")
+    office.desk("bert").rings()
+    office.command("agents", "bert", "away")
+    office.desk("bert").rejects()
+    becomes(office, callback, ("waiting", 0, ""))
+    office.command("callbacks", "cancel", str(callback))
+    assert office.outcome("1.0") == "callback cancelled"

@@ -236,6 +236,18 @@ def test_a_press_while_it_rings_stops_the_ring_and_nothing_else(desk: Desk) -> N
     assert desk.db.execute("SELECT state FROM presence WHERE agent = 'anna'").fetchone() == ("available",)
 
 
+@pytest.mark.parametrize("told", [Ring.NO_ANSWER, Ring.UNREACHABLE, Ring.REFUSED])
+def test_who_pressed_a_ring_away_is_not_set_to_away(desk: Desk, told: Ring) -> None:
+    desk.idle("desk_1")
+    with desk.switchboard.place_in_line(desk.caller("1"), "c1") as place:
+        assert place.look().agent == "anna"
+        desk.db.execute("INSERT INTO presses (button, press) VALUES ('agent:anna', 'not now')")
+        desk.stopped.get(timeout=5)
+        place.report(told)
+    desk.waits_for_lamp("agent:anna", "amber")
+    assert desk.db.execute("SELECT state FROM presence WHERE agent = 'anna'").fetchone() == ("available",)
+
+
 def test_who_picks_up_while_pressing_has_picked_up(desk: Desk) -> None:
     desk.idle("desk_1")
     with desk.switchboard.place_in_line(desk.caller("1"), "c1") as place:
