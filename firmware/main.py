@@ -6,7 +6,7 @@ Whoever holds the button while plugging in gets MicroPython's prompt instead.
 import sys
 
 import micropython
-from machine import Pin, reset
+from machine import WDT, Pin, reset
 
 import slots
 
@@ -14,12 +14,13 @@ _BUTTON = 15
 
 if Pin(_BUTTON, Pin.IN, Pin.PULL_UP).value():
     micropython.kbd_intr(-1)  # a frame may hold the byte of Ctrl-C
+    watchdog = WDT(timeout=8000)  # from here on, so that firmware that hangs while it is loaded ends, too
     try:
         slot = slots.choose("/")
         sys.path.insert(0, "/" + slot)
         from deskbox.loop import run
         from deskbox.pico import Pico
 
-        run(Pico(), slot, slots.on_trial("/"))
+        run(Pico(watchdog), slot, slots.on_trial("/"))
     finally:
         reset()  # whatever ended it: start again, into the old firmware if this one was on trial

@@ -5,7 +5,7 @@ import select
 import sys
 import time
 
-from machine import PWM, UART, WDT, Pin, idle, reset, unique_id
+from machine import PWM, UART, Pin, reset, unique_id
 
 BUTTON = 15  # to ground
 RED, GREEN, BLUE = 16, 17, 18  # the lamp's common cathode is at ground
@@ -14,7 +14,6 @@ UART_TX, UART_RX, SENDING = 0, 1, 2  # a line driver for RS-485: DI, RO, and DE 
 ON_A_BUS = 3  # a jumper to ground: speak over the UART instead of USB
 BAUD = 115_200
 _BUZZER_HERTZ = 2400
-_WATCHDOG_MS = 8000
 
 
 class Usb:
@@ -60,9 +59,9 @@ class Bus:
 
 
 class Pico:
-    """The board as `loop.Box` uses it."""
+    """The board as `loop.Box` uses it; `watchdog` runs already."""
 
-    def __init__(self) -> None:
+    def __init__(self, watchdog) -> None:
         self.serial = unique_id()
         self.boot = int.from_bytes(os.urandom(4), "little")
         self.root = "/"
@@ -72,7 +71,7 @@ class Pico:
         self._buzzes = False
         self._shown = bytearray(3)
         self._cable = Usb() if Pin(ON_A_BUS, Pin.IN, Pin.PULL_UP).value() else Bus()
-        self._watchdog = WDT(timeout=_WATCHDOG_MS)
+        self._watchdog = watchdog
 
     def now(self) -> int:
         """Milliseconds, from 0 to 2**30."""
@@ -116,5 +115,5 @@ class Pico:
         reset()
 
     def wait(self) -> None:
-        """Until the next interrupt, a millisecond at the most."""
-        idle()
+        """A millisecond, in which USB gets its turn."""
+        time.sleep_ms(1)

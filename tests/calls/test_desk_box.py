@@ -71,6 +71,25 @@ def test_a_call_goes_on_whatever_the_box_does(office: SimulatedOffice, annas_box
     assert office.outcome(office.call_of(caller)) == "talked"
 
 
+def test_a_press_brings_the_caller_who_waits(office: SimulatedOffice, annas_box: SimulatedBox) -> None:
+    office.sets("bert", "available")
+    first, second = office.caller("+491701111111"), office.caller("+491702222222")
+    first.dials("0931 555-10")
+    office.desk("bert").answers()
+    second.dials("0931 555-10")
+    second.hears("offer-message")
+    second.hears_music()
+    annas_box.shows("off")
+    annas_box.presses()
+    assert office.desk("anna").rings().shown_number == "+491702222222"
+    annas_box.shows("green breathing")
+    office.desk("anna").answers()
+    annas_box.shows("red")
+    second.hangs_up()
+    annas_box.shows("green")
+    first.hangs_up()
+
+
 def test_not_now_for_a_callback_leaves_the_customer_in_his_place(
     office: SimulatedOffice, annas_box: SimulatedBox
 ) -> None:
