@@ -14,6 +14,7 @@ import click
 from sqlite_utils import Database
 
 from appliance import __version__
+from appliance.boxes_command import boxes
 from appliance.hotline.presence import Presence
 from appliance.language import say, terminal_language
 from appliance.settings import Settings, SettingsError, read_settings
@@ -52,6 +53,9 @@ def main(context: click.Context, state: Path) -> None:
         context.obj = read_settings(state.absolute())
     except SettingsError as error:
         raise click.ClickException(say(error.german, error.english)) from error
+
+
+main.add_command(boxes)
 
 
 def _store(settings: Settings) -> Database:

@@ -24,7 +24,7 @@ from appliance.hotline.callbacks import Callback
 from appliance.hotline.estimate import History, expected_wait_seconds
 from appliance.hotline.lamps import Pattern, picture
 from appliance.hotline.matching import WaitingCaller, ahead_of, match, others_serve, serves
-from appliance.hotline.presence import Agent, PhoneState, Presence, after_press, phone_state
+from appliance.hotline.presence import Agent, PhoneState, Presence, Press, after_press, phone_state
 from appliance.hotline.ringing import Chance, Ring
 from appliance.store import callbacks, people, times
 from appliance.store.database import data_version, open_store
@@ -36,6 +36,7 @@ T = TypeVar("T")
 
 _LOOK_SECONDS = 0.02  # how often the store is asked whether somebody else committed
 _REFUSED_PAUSE = timedelta(seconds=15)  # "not now": somebody else first
+_INSIST_SECONDS = 0.3  # a ring that was told to stop and goes on is told again
 _CALLBACK_LOOK_SECONDS = 1.0  # what only time brings: a request is due, a department opens
 _BEGUN_SECONDS = 15.0  # by then an attempt is on disk
 _CALLBACK = "callback:"  # begins the key of a person in line who is to be called back
@@ -56,7 +57,9 @@ class Switchboard:
     """Owns the live state.
 
     `wake(channel)` ends a waiting caller's wait, `call_back(callback, agent)` begins an attempt whose
-    end is reported by `callback_over`, `mirror` shows presence to Asterisk. None of them may block.
+    end is reported by `callback_over`, `stop_ringing(phone)` ends a ring nobody has answered yet,
+    `mirror` shows presence to Asterisk, `show` is told the committed lamps at every turn. None of them
+    may block.
     """
 
     def __init__(
@@ -65,17 +68,22 @@ class Switchboard:
         *,
         wake: Callable[[str], None],
         call_back: Callable[[Callback, Agent], None],
+        stop_ringing: Callable[[str], None],
         mirror: Callable[[dict[str, Presence]], None],
+        show: Callable[[dict[str, Pattern]], None],
         clock: Callable[[], datetime] = times.now,
     ) -> None:
         self._store_path = store_path
         self._wake = wake
         self._call_back = call_back
+        self._stop_ringing = stop_ringing
         self._mirror = mirror
+        self._tell_lamps = show
         self._clock = clock
         self._inbox: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="switchboard")
         self._line: dict[str, _InLine] = {}
+        self._refused: dict[str, tuple[str, float]] = {}  # agent: the ring he does not want, when last told
         self._callbacks_looked_at = -math.inf
         self._line_has_room = True
         self._histories: dict[str, tuple[datetime, History]] = {}
@@ -153,6 +161,10 @@ class Switchboard:
         """Asterisk is there again and may have forgotten what presence it was shown."""
         self._tell(self._shown_presence.clear)
 
+    def look_now(self) -> None:
+        """Something was committed to the store that should not wait for the next look."""
+        self._tell(_nothing)
+
     def agents(self) -> list[Agent]:
         """The agents as they are now."""
         return self._ask(lambda: list(self._agents.values()))
@@ -198,6 +210,7 @@ class Switchboard:
             work()  # also when the store cannot be read: somebody waits for the answer, or has left
         self._follow_callbacks()
         self._follow_phones()
+        self._insist_on_refusals()
         self._decide()
         self._show()
         return True
@@ -243,15 +256,28 @@ class Switchboard:
 
     def _take_presses(self) -> bool:
         presses = people.take_presses(self._db)
-        for button, long in presses:
+        for button, press in presses:
             kind, _, name = button.partition(":")
             if kind == "night":
                 people.set_night_mode(self._db, name, self._clock())
             elif agent := self._agents.get(name):
-                presence = after_press(agent.presence, long=long)
-                people.set_presence(self._db, name, presence, "button", self._clock())
-                self._agents[name] = replace(agent, presence=presence)
+                presence = after_press(agent.presence, press)
+                if presence is not agent.presence:
+                    people.set_presence(self._db, name, presence, "button", self._clock())
+                    self._agents[name] = replace(agent, presence=presence)
+                if agent.ringing_for and (press is Press.NOT_NOW or presence is not Presence.AVAILABLE):
+                    self._refused[name] = (agent.ringing_for, -math.inf)
         return bool(presses)
+
+    def _insist_on_refusals(self) -> None:
+        """Stop rings that were pressed away, until they have stopped or somebody has picked up."""
+        for name, (ring, told_at) in list(self._refused.items()):
+            agent = self._agents.get(name)
+            if agent is None or agent.ringing_for != ring or agent.phone_state is PhoneState.IN_CALL:
+                del self._refused[name]
+            elif time.monotonic() - told_at >= _INSIST_SECONDS:
+                self._refused[name] = (ring, time.monotonic())
+                self._stop_ringing(agent.phone)
 
     def _follow_callbacks(self) -> None:
         """Who is to be called back stands in the same line, by the same rules, from when it is due."""
@@ -346,6 +372,9 @@ class Switchboard:
         if place is None or agent is None:
             return
         now = self._clock()
+        pressed_away = self._refused.pop(agent.name, ("", 0.0))[0] == call
+        if pressed_away and result in (Ring.NO_ANSWER, Ring.UNREACHABLE):
+            result = Ring.REFUSED  # Originate does not say why a phone stopped to ring
         if result is Ring.TALKED:
             pause = timedelta(seconds=people.wrap_up_seconds(self._db, place.caller.department))
             people.set_wrap_up(self._db, agent.name, now + pause)
@@ -364,6 +393,7 @@ class Switchboard:
         lamps = picture(
             self._agents.values(),
             asterisk_answers=self._asterisk_answers,
+            waited_for={caller.department for caller in self._unserved()},
             night=self._night,
             undelivered_messages=self._undelivered,
             now=self._clock(),
@@ -371,6 +401,7 @@ class Switchboard:
         if lamps != self._lamps:
             people.show_lamps(self._db, lamps, self._clock())
             self._lamps = lamps
+        self._tell_lamps(self._lamps)
         presence = {agent.name: agent.presence for agent in self._agents.values()}
         if presence != self._shown_presence:
             self._mirror(presence)

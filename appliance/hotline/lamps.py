@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from enum import StrEnum
 
@@ -18,15 +18,17 @@ class Pattern(StrEnum):
     AMBER = "amber"
     AMBER_BLINKING = "amber blinking"
     RED = "red"
+    BLUE_BLINKING = "blue blinking"
     ON = "on"
 
 
-def agent_lamp(agent: Agent, now: datetime) -> Pattern:
+def agent_lamp(agent: Agent, now: datetime, *, callers_wait: bool = False) -> Pattern:
     """The lamp at an agent's button.
 
     Green: the next call may ring here. Blinking green: it rings. Red: in a call. Amber:
     wrap-up. Blinking amber: available was said, but the phone cannot be reached, or a ring
-    was not answered and the box set the agent to away. Off: away or offline by own wish.
+    was not answered and the box set the agent to away. Blinking blue: away by own wish while
+    callers wait whom this agent could serve. Off: away otherwise, or offline.
     """
     if agent.phone_state is PhoneState.IN_CALL:
         return Pattern.RED
@@ -34,6 +36,8 @@ def agent_lamp(agent: Agent, now: datetime) -> Pattern:
         return Pattern.GREEN_BLINKING
     if agent.presence is Presence.AWAY and agent.reason == "no answer":
         return Pattern.AMBER_BLINKING
+    if agent.presence is Presence.AWAY and callers_wait:
+        return Pattern.BLUE_BLINKING
     if agent.presence is not Presence.AVAILABLE:
         return Pattern.OFF
     if agent.phone_state is PhoneState.UNREACHABLE:
@@ -45,12 +49,21 @@ def picture(
     agents: Iterable[Agent],
     *,
     asterisk_answers: bool,
+    waited_for: Collection[str],
     night: bool,
     undelivered_messages: int,
     now: datetime,
 ) -> dict[str, Pattern]:
-    """Every lamp of panel and desks by its name: ``agent:anna``, ``asterisk``, ``night``, ``message``."""
-    lamps = {f"agent:{agent.name}": agent_lamp(agent, now) for agent in agents}
+    """Every lamp of panel and desks by its name: ``agent:anna``, ``asterisk``, ``night``, ``message``.
+
+    `waited_for` are the departments somebody waits for and no agent has been chosen.
+    """
+    lamps = {
+        f"agent:{agent.name}": agent_lamp(
+            agent, now, callers_wait=not agent.departments.isdisjoint(waited_for)
+        )
+        for agent in agents
+    }
     lamps["asterisk"] = Pattern.GREEN if asterisk_answers else Pattern.RED
     lamps["night"] = Pattern.ON if night else Pattern.OFF
     lamps["message"] = Pattern.ON if undelivered_messages else Pattern.OFF

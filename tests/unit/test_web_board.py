@@ -134,7 +134,8 @@ def owed(db: Database) -> list[tuple[str, str, int]]:
 
 
 def presses(db: Database) -> list[str]:
-    return [row[0] for row in db.execute("SELECT button FROM presses ORDER BY id").fetchall()]
+    rows = db.execute("SELECT button, press FROM presses ORDER BY id").fetchall()
+    return [button + (":home" if press == "long" else "") for button, press in rows]
 
 
 class Words(HTMLParser):
