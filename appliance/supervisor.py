@@ -17,12 +17,16 @@ from sqlite_utils import Database
 
 from appliance.bookkeeper import Bookkeeper
 from appliance.calling_back import CallingBack
+from appliance.hotline.lamps import Pattern
 from appliance.hotline.presence import Presence
 from appliance.house import House, keep_message_of_ended_call
 from appliance.mail.outbox import Outbox
 from appliance.mail.retention import remove_old
 from appliance.mail.spool import find_recordings
 from appliance.panel.desk_boxes import DeskBoxes
+from appliance.panel.front_panel import FrontPanel
+from appliance.panel.gpio import NoGpio, real_gpio
+from appliance.panel.pins import read_panel_pins
 from appliance.settings import Settings
 from appliance.store import callbacks, ledger, people, times
 from appliance.store.database import open_store
@@ -99,13 +103,15 @@ class Supervisor:
             single=settings.box_ports,
             shared=settings.box_buses,
         )
+        self.front_panel = self._find_front_panel()
         self.switchboard = Switchboard(
             settings.store,
             wake=self._wake,
             call_back=self.calling_back.begin,
             stop_ringing=self._stop_ringing,
             mirror=self._mirror,
-            show=self.desk_boxes.show,
+            show=self._show,
+            lines=[line.name for line in settings.lines],
         )
         self.bookkeeper = Bookkeeper(
             settings.store,
@@ -147,6 +153,8 @@ class Supervisor:
         self._after_power_cut()
         self.switchboard.start()
         self.desk_boxes.start()
+        if self.front_panel:
+            self.front_panel.start()
         self.bookkeeper.start()
         self.outbox.start()
         self._orderly.start()
@@ -161,6 +169,8 @@ class Supervisor:
         self._stopping.set()
         self._server.stop()
         self.desk_boxes.stop()
+        if self.front_panel:
+            self.front_panel.stop()
         self._events_link.stop()
         self._orders_link.stop()
         self._orders.put(None)
@@ -169,6 +179,27 @@ class Supervisor:
         self.outbox.stop()
         self.bookkeeper.stop()
         self._keeper.join()
+
+    # --- what one can touch
+
+    def _find_front_panel(self) -> FrontPanel | None:
+        """The panel, where one is built and can be reached; calls need none."""
+        if not self._settings.front_panel:
+            return None
+        try:
+            gpio, pins = real_gpio(), read_panel_pins()
+        except (NoGpio, OSError, ValueError) as error:
+            log.warning("there is no front panel: %s", error)
+            return None
+        lines = [line.name for line in self._settings.lines]
+        return FrontPanel(
+            gpio, pins, self._settings.store, lines=lines, on_press=lambda: self.switchboard.look_now()
+        )
+
+    def _show(self, lamps: Mapping[str, Pattern]) -> None:
+        self.desk_boxes.show(lamps)
+        if self.front_panel:
+            self.front_panel.show(lamps)
 
     # --- what comes from Asterisk
 

@@ -11,7 +11,7 @@ import math
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -22,7 +22,7 @@ from typing import TypeVar
 
 from appliance.hotline.callbacks import Callback
 from appliance.hotline.estimate import History, expected_wait_seconds
-from appliance.hotline.lamps import Pattern, picture
+from appliance.hotline.lamps import Pattern, line_lamp, picture
 from appliance.hotline.matching import WaitingCaller, ahead_of, match, others_serve, serves
 from appliance.hotline.presence import Agent, PhoneState, Presence, Press, after_press, phone_state
 from appliance.hotline.ringing import Chance, Ring
@@ -45,16 +45,17 @@ _HISTORY_AGE = timedelta(minutes=1)
 
 @dataclass(slots=True)
 class _InLine:
-    """A person in line: who it is, how to tell that an agent is free, and the agent chosen."""
+    """A person in line: who it is, how to tell him of an agent, the agent chosen, the line called on."""
 
     caller: WaitingCaller
     tell: Callable[[Agent], None]
     agent: str = ""
     chosen_at: float = 0.0
+    line: str = ""
 
 
 class Switchboard:
-    """Owns the live state.
+    """Owns the live state. `lines` are the names of the lines to the exchange, which have lamps.
 
     `wake(channel)` ends a waiting caller's wait, `call_back(callback, agent)` begins an attempt whose
     end is reported by `callback_over`, `stop_ringing(phone)` ends a ring nobody has answered yet,
@@ -71,6 +72,7 @@ class Switchboard:
         stop_ringing: Callable[[str], None],
         mirror: Callable[[dict[str, Presence]], None],
         show: Callable[[dict[str, Pattern]], None],
+        lines: Sequence[str] = (),
         clock: Callable[[], datetime] = times.now,
     ) -> None:
         self._store_path = store_path
@@ -79,6 +81,7 @@ class Switchboard:
         self._stop_ringing = stop_ringing
         self._mirror = mirror
         self._tell_lamps = show
+        self._lines = lines
         self._clock = clock
         self._inbox: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="switchboard")
@@ -95,6 +98,7 @@ class Switchboard:
         self._lamps: dict[str, Pattern] = {}
         self._night = False
         self._undelivered = 0
+        self._open_callbacks = 0
         self._shown_presence: dict[str, Presence] = {}
 
     def start(self) -> None:
@@ -235,6 +239,7 @@ class Switchboard:
         self._agents = fresh
         self._night = people.night_mode(self._db) == "night"
         self._undelivered = people.undelivered_messages(self._db)
+        self._open_callbacks = callbacks.count_open(self._db)
         self._follow_phones()
 
     def _phone_changed(self, phone: str, device_state: str, asked_at: float) -> None:
@@ -309,7 +314,8 @@ class Switchboard:
         self._callbacks_looked_at = -math.inf
 
     def _join(self, caller: WaitingCaller, channel: str) -> None:
-        self._line[caller.call] = _InLine(caller, lambda _agent: self._wake(channel))
+        line = channel.removeprefix("PJSIP/").rpartition("-")[0]
+        self._line[caller.call] = _InLine(caller, lambda _agent: self._wake(channel), line=line)
         self._decide(asking=caller.call)
 
     def _chance(self, call: str) -> Chance:
@@ -388,6 +394,16 @@ class Switchboard:
         self._release(call)
         self._line.pop(call, None)
 
+    def _line_lamps(self) -> dict[str, Pattern]:
+        """The lamps of the lines; Asterisk tells of a line as it does of a phone."""
+        called_on = {place.line for place in self._line.values() if not self._talks(place)}
+        states = {line: self._phones.get(line, PhoneState.UNREACHABLE) for line in self._lines}
+        return {line: line_lamp(state, caller_waits=line in called_on) for line, state in states.items()}
+
+    def _talks(self, place: _InLine) -> bool:
+        agent = self._agents.get(place.agent)
+        return agent is not None and agent.phone_state is PhoneState.IN_CALL
+
     def _show(self) -> None:
         """Lamps and presence follow what is committed, never before it."""
         lamps = picture(
@@ -396,6 +412,8 @@ class Switchboard:
             waited_for={caller.department for caller in self._unserved()},
             night=self._night,
             undelivered_messages=self._undelivered,
+            open_callbacks=self._open_callbacks,
+            lines=self._line_lamps(),
             now=self._clock(),
         )
         if lamps != self._lamps:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from enum import StrEnum
 
@@ -45,6 +45,19 @@ def agent_lamp(agent: Agent, now: datetime, *, callers_wait: bool = False) -> Pa
     return Pattern.AMBER if agent.in_wrap_up(now) else Pattern.GREEN
 
 
+def line_lamp(state: PhoneState, *, caller_waits: bool) -> Pattern:
+    """The lamp of a line to the exchange.
+
+    Blinking green: somebody has called on it and nobody talks to him yet. On: in use. Red: it cannot be
+    reached, or nobody knows. Off: free.
+    """
+    if state is PhoneState.UNREACHABLE:
+        return Pattern.RED
+    if caller_waits or state is PhoneState.RINGING:
+        return Pattern.GREEN_BLINKING
+    return Pattern.ON if state is PhoneState.IN_CALL else Pattern.OFF
+
+
 def picture(
     agents: Iterable[Agent],
     *,
@@ -52,11 +65,14 @@ def picture(
     waited_for: Collection[str],
     night: bool,
     undelivered_messages: int,
+    open_callbacks: int,
+    lines: Mapping[str, Pattern],
     now: datetime,
 ) -> dict[str, Pattern]:
-    """Every lamp of panel and desks by its name: ``agent:anna``, ``asterisk``, ``night``, ``message``.
+    """Every lamp by its name: ``agent:anna``, ``line:isdn``, ``asterisk``, ``night``, ``message``…
 
-    `waited_for` are the departments somebody waits for and no agent has been chosen.
+    `waited_for` are the departments somebody waits for and no agent has been chosen, `lines` the
+    lamps of the lines by their names.
     """
     lamps = {
         f"agent:{agent.name}": agent_lamp(
@@ -67,4 +83,6 @@ def picture(
     lamps["asterisk"] = Pattern.GREEN if asterisk_answers else Pattern.RED
     lamps["night"] = Pattern.ON if night else Pattern.OFF
     lamps["message"] = Pattern.ON if undelivered_messages else Pattern.OFF
+    lamps["callback"] = Pattern.ON if open_callbacks else Pattern.OFF
+    lamps.update({f"line:{name}": lamp for name, lamp in lines.items()})
     return lamps

@@ -54,16 +54,35 @@ def test_green_means_exactly_that_the_next_call_may_ring_here() -> None:
 
 def test_the_whole_picture() -> None:
     lamps = picture(
-        [FREE], asterisk_answers=True, waited_for=(), night=True, undelivered_messages=0, now=NOON
+        [FREE],
+        asterisk_answers=True,
+        waited_for=(),
+        night=True,
+        undelivered_messages=0,
+        open_callbacks=1,
+        lines={"isdn": Pattern.ON},
+        now=NOON,
     )
     assert lamps == {
+        "line:isdn": Pattern.ON,
+        "callback": Pattern.ON,
         "agent:anna": Pattern.GREEN,
         "asterisk": Pattern.GREEN,
         "night": Pattern.ON,
         "message": Pattern.OFF,
     }
-    lamps = picture([], asterisk_answers=False, waited_for=(), night=False, undelivered_messages=2, now=NOON)
+    lamps = picture(
+        [],
+        asterisk_answers=False,
+        waited_for=(),
+        night=False,
+        undelivered_messages=2,
+        open_callbacks=0,
+        lines={},
+        now=NOON,
+    )
     assert lamps == {
+        "callback": Pattern.OFF,
         "asterisk": Pattern.RED,
         "night": Pattern.OFF,
         "message": Pattern.ON,
@@ -85,7 +104,14 @@ def test_who_is_away_sees_that_callers_wait_whom_he_could_serve(
 ) -> None:
     agent = replace(FREE, **change)  # type: ignore[arg-type]
     lamps = picture(
-        [agent], asterisk_answers=True, waited_for=waited_for, night=False, undelivered_messages=0, now=NOON
+        [agent],
+        asterisk_answers=True,
+        waited_for=waited_for,
+        night=False,
+        undelivered_messages=0,
+        open_callbacks=0,
+        lines={},
+        now=NOON,
     )
     assert lamps["agent:anna"] is lamp
 
