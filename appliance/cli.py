@@ -17,6 +17,7 @@ from appliance import __version__
 from appliance.boxes_command import boxes
 from appliance.hotline.presence import Presence
 from appliance.language import say, terminal_language
+from appliance.panel_command import panel
 from appliance.settings import Settings, SettingsError, read_settings
 from appliance.store import ledger, people, times
 from appliance.store.callbacks import cancel
@@ -56,6 +57,7 @@ def main(context: click.Context, state: Path) -> None:
 
 
 main.add_command(boxes)
+main.add_command(panel)
 
 
 def _store(settings: Settings) -> Database:

@@ -52,6 +52,8 @@ class Settings:
     sip_port: int = 5060
     rtp_ports: range = field(default=range(10000, 10400))
     lines: tuple[SipLine, ...] = ()
+    front_panel: bool = False
+    """Whether there are lamps and a night switch at the Pi's pins."""
     box_ports: tuple[str, ...] = ()
     """Serial ports with one desk box each, beside USB, where they are found; ``*`` stands for anything."""
     box_buses: tuple[str, ...] = ()
@@ -105,6 +107,7 @@ class Settings:
             f"manager_port = {self.manager_port}\nfastagi_port = {self.fastagi_port}\n"
             f'sip_address = "{self.sip_address}"\nsip_port = {self.sip_port}\n'
             f"rtp_ports = [{self.rtp_ports.start}, {self.rtp_ports.stop}]\n"
+            f"front_panel = {str(self.front_panel).lower()}\n"
             f"box_ports = {json.dumps(self.box_ports)}\nbox_buses = {json.dumps(self.box_buses)}\n{lines}"
         )
 
@@ -134,12 +137,14 @@ def read_settings(state: Path) -> Settings:
 def _settings(state: Path, values: Mapping[str, Any]) -> Settings:
     """Raises SettingsError for what cannot be."""
     ports = ("manager_port", "fastagi_port", "sip_port")
-    _only_known(values, (*ports, "sip_address", "rtp_ports", *_BOXES, "line"))
+    _only_known(values, (*ports, "sip_address", "rtp_ports", "front_panel", *_BOXES, "line"))
     given: dict[str, Any] = {name: _port(name, values[name]) for name in ports if name in values}
     if "sip_address" in values:
         given["sip_address"] = _address("sip_address", values["sip_address"])
     if "rtp_ports" in values:
         given["rtp_ports"] = _port_range("rtp_ports", values["rtp_ports"])
+    if "front_panel" in values:
+        given["front_panel"] = _flag("front_panel", values["front_panel"])
     given |= {name: _paths(name, values[name]) for name in _BOXES if name in values}
     lines = values.get("line", [])
     if type(lines) is not list or not all(type(line) is dict for line in lines):
@@ -204,6 +209,12 @@ def _port_range(where: str, value: object) -> range:
         f"{where} must be two ports: the first, and the one behind the last",
         f"{where} müssen zwei Ports sein: der erste und der hinter dem letzten",
     )
+
+
+def _flag(where: str, value: object) -> bool:
+    if type(value) is bool:
+        return value
+    raise SettingsError(f"{where} must be true or false", f"{where} muss true oder false sein")
 
 
 def _paths(where: str, value: object) -> tuple[str, ...]:

@@ -22,7 +22,11 @@ from appliance.house import House, keep_message_of_ended_call
 from appliance.mail.outbox import Outbox
 from appliance.mail.retention import remove_old
 from appliance.mail.spool import find_recordings
+from appliance.panel.committed import CommittedLamps
 from appliance.panel.desk_boxes import DeskBoxes
+from appliance.panel.front_panel import FrontPanel
+from appliance.panel.gpio import RaspberryGpio
+from appliance.panel.pins import read_pins
 from appliance.settings import Settings
 from appliance.store import callbacks, ledger, people, times
 from appliance.store.database import open_store
@@ -93,8 +97,11 @@ class Supervisor:
         self.calling_back = CallingBack(
             settings, lambda: self.switchboard, self._orders_link, on_no_call=self._attempt_without_call
         )
+        lamps = CommittedLamps()
+        self.front_panel = front_panel(settings, lamps, on_press=lambda: self.switchboard.look_now())
         self.desk_boxes = DeskBoxes(
             settings.store,
+            lamps=lamps,
             on_press=lambda: self.switchboard.look_now(),
             single=settings.box_ports,
             shared=settings.box_buses,
@@ -105,7 +112,7 @@ class Supervisor:
             call_back=self.calling_back.begin,
             stop_ringing=self._stop_ringing,
             mirror=self._mirror,
-            show=self.desk_boxes.show,
+            show=lamps.show,
         )
         self.bookkeeper = Bookkeeper(
             settings.store,
@@ -147,6 +154,8 @@ class Supervisor:
         self._after_power_cut()
         self.switchboard.start()
         self.desk_boxes.start()
+        if self.front_panel:
+            self.front_panel.start()
         self.bookkeeper.start()
         self.outbox.start()
         self._orderly.start()
@@ -161,6 +170,8 @@ class Supervisor:
         self._stopping.set()
         self._server.stop()
         self.desk_boxes.stop()
+        if self.front_panel:
+            self.front_panel.stop()
         self._events_link.stop()
         self._orders_link.stop()
         self._orders.put(None)
@@ -299,3 +310,18 @@ class Supervisor:
             people.send_everybody_home(db, "power cut", times.now())
         ledger.move_cursor(db, "boot", boot)
         db.close()
+
+
+def front_panel(
+    settings: Settings, lamps: CommittedLamps, *, on_press: Callable[[], None]
+) -> FrontPanel | None:
+    """The front panel, where `box.toml` says that there is one; calls do not wait for one that fails."""
+    if not settings.front_panel:
+        return None
+    try:
+        pins = read_pins()
+        gpio = RaspberryGpio(pins.lamps.values(), pins.contacts.values())
+    except (ImportError, OSError, RuntimeError):
+        log.exception("there is no front panel")
+        return None
+    return FrontPanel(settings.store, pins, gpio, lamps=lamps.current, on_press=on_press)
