@@ -17,12 +17,12 @@ from sqlite_utils import Database
 
 from appliance.bookkeeper import Bookkeeper
 from appliance.calling_back import CallingBack
-from appliance.hotline.lamps import Pattern
 from appliance.hotline.presence import Presence
 from appliance.house import House, keep_message_of_ended_call
 from appliance.mail.outbox import Outbox
 from appliance.mail.retention import remove_old
 from appliance.mail.spool import find_recordings
+from appliance.panel.committed import CommittedLamps
 from appliance.panel.desk_boxes import DeskBoxes
 from appliance.panel.front_panel import FrontPanel
 from appliance.panel.gpio import NoGpio, real_gpio
@@ -97,20 +97,22 @@ class Supervisor:
         self.calling_back = CallingBack(
             settings, lambda: self.switchboard, self._orders_link, on_no_call=self._attempt_without_call
         )
+        lamps = CommittedLamps()
+        self.front_panel = front_panel(settings, lamps, on_press=lambda: self.switchboard.look_now())
         self.desk_boxes = DeskBoxes(
             settings.store,
+            lamps=lamps,
             on_press=lambda: self.switchboard.look_now(),
             single=settings.box_ports,
             shared=settings.box_buses,
         )
-        self.front_panel = self._find_front_panel()
         self.switchboard = Switchboard(
             settings.store,
             wake=self._wake,
             call_back=self.calling_back.begin,
             stop_ringing=self._stop_ringing,
             mirror=self._mirror,
-            show=self._show,
+            show=lamps.show,
             lines=[line.name for line in settings.lines],
         )
         self.bookkeeper = Bookkeeper(
@@ -179,27 +181,6 @@ class Supervisor:
         self.outbox.stop()
         self.bookkeeper.stop()
         self._keeper.join()
-
-    # --- what one can touch
-
-    def _find_front_panel(self) -> FrontPanel | None:
-        """The panel, where one is built and can be reached; calls need none."""
-        if not self._settings.front_panel:
-            return None
-        try:
-            gpio, pins = real_gpio(), read_panel_pins()
-        except (NoGpio, OSError, ValueError) as error:
-            log.warning("there is no front panel: %s", error)
-            return None
-        lines = [line.name for line in self._settings.lines]
-        return FrontPanel(
-            gpio, pins, self._settings.store, lines=lines, on_press=lambda: self.switchboard.look_now()
-        )
-
-    def _show(self, lamps: Mapping[str, Pattern]) -> None:
-        self.desk_boxes.show(lamps)
-        if self.front_panel:
-            self.front_panel.show(lamps)
 
     # --- what comes from Asterisk
 
@@ -330,3 +311,18 @@ class Supervisor:
             people.send_everybody_home(db, "power cut", times.now())
         ledger.move_cursor(db, "boot", boot)
         db.close()
+
+
+def front_panel(
+    settings: Settings, lamps: CommittedLamps, *, on_press: Callable[[], None]
+) -> FrontPanel | None:
+    """The front panel, where `box.toml` says that there is one; calls do not wait for one that fails."""
+    if not settings.front_panel:
+        return None
+    try:
+        gpio, pins = real_gpio(), read_panel_pins()
+    except (NoGpio, OSError, ValueError) as error:
+        log.warning("there is no front panel: %s", error)
+        return None
+    lines = [line.name for line in settings.lines]
+    return FrontPanel(gpio, pins, settings.store, lamps=lamps.current, lines=lines, on_press=on_press)

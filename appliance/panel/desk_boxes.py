@@ -13,6 +13,7 @@ from sqlite_utils import Database
 from appliance.hotline.lamps import Pattern
 from appliance.hotline.presence import Press as Meaning
 from appliance.panel.bundle import make_bundle
+from appliance.panel.committed import CommittedLamps
 from appliance.panel.finder import Finder
 from appliance.panel.line import Shown
 from appliance.panel.messages import Lamp, Length, Press
@@ -22,7 +23,6 @@ from appliance.store.database import data_version, open_store
 
 log = logging.getLogger(__name__)
 
-_STALE_SECONDS = 2.0  # a picture the switchboard has not confirmed for so long is not shown any more
 _PRESSES_PER_SECOND = 10.0  # more than a person can do; the rest is taken and means nothing
 _PRESSES_AT_ONCE = 20.0
 
@@ -48,20 +48,23 @@ def meaning(press: Press) -> Meaning | None:
 
 
 class DeskBoxes:
-    """All boxes of the office. `on_press` is told that a press was committed; it may not block."""
+    """All boxes of the office.
+
+    `lamps` is what they show; `on_press` is told that a press was committed and may not block.
+    """
 
     def __init__(
         self,
         store: Path,
         *,
+        lamps: CommittedLamps,
         on_press: Callable[[], None],
         single: Iterable[str] = (),
         shared: Iterable[str] = (),
     ) -> None:
         self._store = store
         self._on_press = on_press
-        self._lamps: Mapping[str, Pattern] = {}
-        self._confirmed_at = float("-inf")
+        self._lamps = lamps
         try:
             bundle = make_bundle()
         except OSError as error:
@@ -72,6 +75,7 @@ class DeskBoxes:
             single=single,
             shared=shared,
         )
+        lamps.call_on_change(self._finder.wake_all)
 
     def start(self) -> None:
         """Look for boxes."""
@@ -81,24 +85,15 @@ class DeskBoxes:
         """Let go of them; they show within seconds that nobody is there."""
         self._finder.stop()
 
-    def show(self, lamps: Mapping[str, Pattern]) -> None:
-        """The picture that is committed, told again and again by the one who owns it."""
-        changed = lamps is not self._lamps
-        self._lamps, self._confirmed_at = lamps, time.monotonic()
-        if changed:
-            self._finder.wake_all()
-
-    def pattern(self, agent: str) -> Pattern | None:
-        """The lamp of an agent; None when nobody has confirmed the picture lately."""
-        if time.monotonic() - self._confirmed_at > _STALE_SECONDS:
-            return None
-        return self._lamps.get(f"agent:{agent}")
+    def _pattern(self, agent: str) -> Pattern | None:
+        lamps = self._lamps.current()
+        return lamps.get(f"agent:{agent}") if lamps else None
 
     @contextmanager
     def _open_desk(self, path: str) -> Iterator[PortDesk]:
         db = open_store(self._store)
         try:
-            yield PortDesk(db, path, self.pattern, self._on_press)
+            yield PortDesk(db, path, self._pattern, self._on_press)
         finally:
             db.close()
 

@@ -23,7 +23,6 @@ log = logging.getLogger(__name__)
 _LOOK_SECONDS = 0.02
 _MOVING_SECONDS = 0.002  # while a contact bounces
 SWITCH_STILL_MS = 200  # from day to night the switch passes its middle, which is not meant then
-_STALE_SECONDS = 2.0  # a picture the switchboard has not confirmed for so long is not shown any more
 _AFTER_ERROR_SECONDS = 1.0
 _SEEN = "night switch"  # the cursor: where the switch stood when we last looked
 
@@ -36,10 +35,11 @@ def switch_position(night: bool, day: bool) -> str:
 
 
 class FrontPanel:
-    """Lamps and switch at the Pi's header. `on_press` is told that something was committed; it may not block.
+    """Lamps and switch at the Pi's header.
 
-    `lines` are the names of the lines, for their lamps. Nothing that the hardware does ends the supervisor:
-    a panel that cannot be reached is tried again every second.
+    `lamps` gives the committed picture or None, `lines` are the names of the lines, and `on_press` is told
+    that something was committed; neither may block. Nothing that the hardware does ends the supervisor: a
+    panel that cannot be reached is tried again every second.
     """
 
     def __init__(
@@ -48,6 +48,7 @@ class FrontPanel:
         pins: PanelPins,
         store: Path,
         *,
+        lamps: Callable[[], Mapping[str, Pattern] | None],
         lines: Sequence[str],
         on_press: Callable[[], None],
     ) -> None:
@@ -56,8 +57,7 @@ class FrontPanel:
         self._store = store
         self._lines = lines
         self._on_press = on_press
-        self._lamps: Mapping[str, Pattern] = {}
-        self._confirmed_at = float("-inf")
+        self._lamps = lamps
         self._began_at = time.monotonic()
         self._drawn: dict[int, bool] = {}
         self._switch: Steady[str] | None = None
@@ -75,10 +75,6 @@ class FrontPanel:
         self._stopping = True
         self._moved.set()
         self._thread.join()
-
-    def show(self, lamps: Mapping[str, Pattern]) -> None:
-        """The picture that is committed, told again and again by the one who owns it."""
-        self._lamps, self._confirmed_at = lamps, time.monotonic()
 
     def _run(self) -> None:
         db = open_store(self._store)
@@ -152,9 +148,8 @@ class FrontPanel:
         return self._gpio.input(self._pins.contacts[contact]) == self._gpio.LOW
 
     def _draw(self) -> None:
-        fresh = time.monotonic() - self._confirmed_at <= _STALE_SECONDS
         now_ms = self._now_ms()
-        for pin, rhythm in rhythms(self._pins, self._lamps if fresh else None, self._lines).items():
+        for pin, rhythm in rhythms(self._pins, self._lamps(), self._lines).items():
             self._light(pin, is_lit(rhythm, now_ms))
 
     def _light(self, pin: int, lit: bool) -> None:

@@ -74,6 +74,8 @@ class Port:
                 self._talk(port, BoxLine(desk, self._bundle, shared=self._shared))
         except (OSError, termios.error, sqlite3.Error) as error:  # serial.SerialException is an OSError
             log.info("port %s is gone: %s", self.path, error)
+        except Exception:  # whatever a box does, calls go on
+            log.exception("port %s is given up for a while", self.path)
         finally:
             self._port = None
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from appliance.panel.committed import CommittedLamps
 from appliance.panel.desk_boxes import DeskBoxes
 from appliance.simulator.desk_box import Cable, SimulatedBox
 from appliance.store import boxes, people, times
@@ -36,8 +37,10 @@ class Desks:
 
     def starts_appliance(self) -> None:
         """The supervisor's part of it."""
+        lamps = CommittedLamps()
         self.panel = DeskBoxes(
             self.store,
+            lamps=lamps,
             on_press=lambda: self.switchboard.look_now(),
             single=[f"{self._folder}/port-*[0-9]"],
             shared=[f"{self._folder}/bus-*[0-9]"],
@@ -48,7 +51,7 @@ class Desks:
             call_back=lambda *_: None,
             stop_ringing=self.stopped.append,
             mirror=lambda _: None,
-            show=self.panel.show,
+            show=lamps.show,
         )
         self.switchboard.start()
         self.panel.start()

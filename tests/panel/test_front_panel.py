@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from appliance.panel import gpio as gpio_module
+from appliance.panel.committed import CommittedLamps
 from appliance.panel.front_panel import FrontPanel
 from appliance.panel.gpio import NoGpio, real_gpio
 from appliance.panel.pins import FILE, read_panel_pins
@@ -36,8 +37,14 @@ class Office:
 
     def starts(self) -> None:
         """The supervisor's part of it."""
+        self.lamps = CommittedLamps()
         self.panel = FrontPanel(
-            self.gpio, PINS, self.store, lines=["isdn"], on_press=lambda: self.switchboard.look_now()
+            self.gpio,
+            PINS,
+            self.store,
+            lamps=self.lamps.current,
+            lines=["isdn"],
+            on_press=lambda: self.switchboard.look_now(),
         )
         self.switchboard = Switchboard(
             self.store,
@@ -45,7 +52,7 @@ class Office:
             call_back=lambda *_: None,
             stop_ringing=lambda _: None,
             mirror=lambda _: None,
-            show=self.panel.show,
+            show=self.lamps.show,
             lines=["isdn"],
         )
         self.switchboard.start()
@@ -206,7 +213,7 @@ def test_a_silent_switchboard_is_unknown_and_no_lamp_stays_as_it_was(office: Off
         call_back=lambda *_: None,
         stop_ringing=lambda _: None,
         mirror=lambda _: None,
-        show=office.panel.show,
+        show=office.lamps.show,
     )
     office.switchboard.start()
     office.until(lambda: office.gpio.is_lit(NIGHT_LAMP), "the night lamp again")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from itertools import pairwise
 
 from hypothesis import given
@@ -56,6 +57,18 @@ def test_so_many_presses_with_bounces_are_so_many_presses(presses: list[list[int
     values = [state.value for state in after(looks, Steady(False, False, 0))]
     closings = sum(now and not before for before, now in pairwise(values))
     assert closings == len(presses)
+
+
+def test_a_thousand_bouncing_presses_are_a_thousand() -> None:
+    chance = random.Random(20261125)
+    looks: list[tuple[bool, int]] = []
+    for _ in range(1000):
+        for closed in (True, False):
+            for _ in range(chance.randrange(12)):
+                looks += [(closed, chance.randrange(1, 4)), (not closed, chance.randrange(1, 4))]
+            looks += [(closed, 1)] * (STILL_MS + chance.randrange(2, 50))
+    values = [state.value for state in after(looks, Steady(False, False, 0))]
+    assert sum(now and not before for before, now in pairwise(values)) == 1000
 
 
 @given(st.lists(st.tuples(st.booleans(), st.integers(1, STILL_MS - 1)), max_size=40))
