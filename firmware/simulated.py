@@ -3,9 +3,9 @@
     micropython simulated.py SERIAL ROOT CABLE
 
 SERIAL is 16 hexadecimal digits, ROOT a folder with the slots, CABLE the number of an open file descriptor
-that does not block. Standard input takes `d` (button down) and `u` (up); standard output tells every
-change of the lamp as `lamp RRGGBB` and of the buzzer as `buzz 0` and `buzz 1`. It ends with status 75
-where the board would start again.
+that does not block. Input takes `p` (a short press, bounces and all), `d` (button down) and `u` (up). Output
+tells every change of the lamp as `lamp RRGGBB` and of the buzzer as `buzz 0` and `buzz 1`. It ends with
+status 75 where the board would start again.
 """
 
 import os
@@ -18,6 +18,16 @@ import slots
 
 RESTART = 75
 _WAIT_MS = 2
+# A short press: down or not, for so many milliseconds and turns of the loop at the least. A process that
+# gets no turn for a while must see it all the same.
+_PRESS = (
+    (True, 0, 1),
+    (False, 0, 1),
+    (True, 30, 6),
+    (False, 0, 1),
+    (True, 0, 1),
+    (False, 30, 6),
+)
 
 
 def _milliseconds() -> int:
@@ -36,6 +46,9 @@ class Simulated:
         self._hands = open(0, "rb", 0)
         self._eyes = open(1, "wb", 0)
         self._down = False
+        self._moves = []
+        self._turns = 0
+        self._since = 0
         self._shown = bytearray(3)
         self._buzzes = False
         self._poll = select.poll()
@@ -47,13 +60,27 @@ class Simulated:
         return _milliseconds() & 0x3FFFFFFF
 
     def button_is_down(self) -> bool:
-        """Whether somebody has it down; each turn sees one movement, as a hand would make it."""
-        move = self._hands.read(1)
-        if move == b"":
-            sys.exit(0)  # nobody is there any more
-        if move:
-            self._down = move == b"d"
+        """Whether somebody has it down."""
+        if not self._moves:
+            move = self._hands.read(1)
+            if move == b"":
+                sys.exit(0)  # nobody is there any more
+            if move == b"p":
+                self._moves = list(_PRESS)
+            elif move:
+                self._down = move == b"d"
+        if self._moves:
+            self._press()
         return self._down
+
+    def _press(self) -> None:
+        self._down, milliseconds, turns = self._moves[0]
+        if not self._turns:
+            self._since = _milliseconds()
+        self._turns += 1
+        if self._turns >= turns and _milliseconds() - self._since >= milliseconds:
+            self._moves.pop(0)
+            self._turns = 0
 
     def show(self, colour: bytearray) -> None:
         """Light the lamp: red, green, blue."""

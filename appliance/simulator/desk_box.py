@@ -27,7 +27,6 @@ Colour = tuple[int, int, int]
 
 _CHUNK = 4096
 _HELD_SECONDS = 1.1
-_PRESSED_SECONDS = 0.03
 _START_SECONDS = 0.05
 
 LOOKS: dict[str, tuple[Colour, bool]] = {
@@ -264,11 +263,7 @@ class SimulatedBox:
 
     def presses(self) -> None:
         """A short press, with a contact that bounces."""
-        for down in (True, False, True):
-            self.moves(down=down)
-        time.sleep(_PRESSED_SECONDS)
-        for down in (False, True, False):
-            self.moves(down=down)
+        os.write(self._hands, b"p")
 
     def holds(self) -> None:
         """A long press."""
@@ -287,6 +282,8 @@ class SimulatedBox:
                 return self._is_dark()
             if not moves:
                 return self.colour == lit
+            if look.endswith("blinking") and (0, 0, 0) not in recent:
+                return False  # it only breathes
             return (
                 any(_same_hue(colour, lit) for colour in recent)
                 and len(recent) > 1
