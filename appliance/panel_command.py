@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import click
 
 from appliance.language import say
-from appliance.panel.gpio import Gpio, NoGpio, real_gpio
+from appliance.panel.gpio import Gpio, real_gpio
 from appliance.panel.pins import PanelPins, read_panel_pins
 from appliance.panel.steady import Steady, sample
 from appliance.settings import Settings
@@ -53,7 +53,9 @@ def check(settings: Settings, patience: float) -> None:
         gpio, pins = real_gpio(), read_panel_pins()
         with _taken(gpio, pins):
             wrong = [*_lamps(gpio, pins), *_contacts(gpio, pins, patience)]
-    except (NoGpio, RuntimeError, OSError) as error:
+    except (click.Abort, click.ClickException):
+        raise
+    except Exception as error:  # the libraries raise what they like, errors of their own, too
         raise click.ClickException(
             say(f"An die GPIOs ist nicht heranzukommen: {error}", f"The GPIOs cannot be reached: {error}")
         ) from error

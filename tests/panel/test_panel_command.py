@@ -116,6 +116,14 @@ def test_gpios_that_cannot_be_had_are_told(gpio: SimulatedGpio, tmp_path: Path) 
     gpio.is_gone = False
 
 
+def test_who_gives_up_leaves_the_pins_alone(gpio: SimulatedGpio, tmp_path: Path) -> None:
+    done = check(tmp_path, answers="\n\n")
+    assert done.exit_code == 1
+    assert "Aborted" in done.output
+    assert "cannot be reached" not in done.output
+    assert not any(gpio.is_lit(pin) for pin in PINS.lines)
+
+
 def test_a_machine_without_gpios_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     def none() -> None:
         raise NoGpio("No module named 'RPi'")

@@ -73,6 +73,7 @@ def db(path: Path) -> Iterator[Database]:
     lamp(db, "agent:bob", "amber blinking")
     lamp(db, "night", "off")
     lamp(db, "message", "on")
+    lamp(db, "callback", "off")
     lamp(db, "line:1", "red")
     yield db
     db.close()
@@ -208,7 +209,7 @@ def _since(page: str, agent: str) -> str:
 
 def test_the_front_panel_tells_every_lamp_in_words(client: FlaskClient) -> None:
     assert words(get(client), "lamps") == (
-        "Supervisor grün Asterisk grün Nacht aus Nachricht an Leitung 1 rot"
+        "Supervisor grün Asterisk grün Nacht aus Nachricht an Rückruf aus Leitung 1 rot"
     )
     assert words(get(client, "en"), "lamps") == (
         "Supervisor green Asterisk green Night off Message on Line 1 red"
