@@ -212,7 +212,7 @@ def test_the_front_panel_tells_every_lamp_in_words(client: FlaskClient) -> None:
         "Supervisor grün Asterisk grün Nacht aus Nachricht an Rückruf aus Leitung 1 rot"
     )
     assert words(get(client, "en"), "lamps") == (
-        "Supervisor green Asterisk green Night off Message on Line 1 red"
+        "Supervisor green Asterisk green Night off Message on Callback off Line 1 red"
     )
 
 
