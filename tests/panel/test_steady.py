@@ -8,7 +8,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appliance.panel.front_panel import switch_position
+from appliance.panel.front_panel import SWITCH_STILL_MS, switch_position
 from appliance.panel.steady import Steady, sample
 
 STILL_MS = 15
@@ -75,6 +75,16 @@ def test_a_thousand_bouncing_presses_are_a_thousand() -> None:
 def test_what_never_rests_never_counts(looks: list[tuple[bool, int]]) -> None:
     moving = [look for seen, gap in looks for look in ((True, gap), (False, 1))]
     assert not any(state.value for state in after(moving, Steady(False, False, 0)))
+
+
+def test_a_hand_may_take_its_time_through_the_middle_of_the_switch() -> None:
+    steady = Steady("night", "night", 0)
+    for ms in range(10, 150, 10):
+        steady = sample(steady, "auto", ms, SWITCH_STILL_MS)
+    assert steady.value == "night"
+    for ms in range(150, 500, 10):
+        steady = sample(steady, "day", ms, SWITCH_STILL_MS)
+    assert steady.value == "day"
 
 
 def test_the_switch_in_words() -> None:
