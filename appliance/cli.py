@@ -14,11 +14,13 @@ import click
 from sqlite_utils import Database
 
 from appliance import __version__
+from appliance.boxes_command import boxes
 from appliance.hotline.night import NIGHT_MODES
 from appliance.hotline.numbers import readable
 from appliance.hotline.presence import Presence
 from appliance.language import say, terminal_language
 from appliance.mail.night_letter import forgotten_in_words
+from appliance.panel_command import panel
 from appliance.settings import Settings, SettingsError, read_settings
 from appliance.store import ledger, night, people, times
 from appliance.store.callbacks import cancel
@@ -55,6 +57,10 @@ def main(context: click.Context, state: Path) -> None:
         context.obj = read_settings(state.absolute())
     except SettingsError as error:
         raise click.ClickException(say(error.german, error.english)) from error
+
+
+main.add_command(boxes)
+main.add_command(panel)
 
 
 def _store(settings: Settings) -> Database:

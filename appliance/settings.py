@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import json
 import re
 import tomllib
 from collections.abc import Collection, Mapping
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 _PORTS = range(1, 65536)
+_BOXES = ("box_ports", "box_buses")
 _NAME = re.compile(r"[A-Za-z0-9_-]+")
 _HOST = re.compile(r"[A-Za-z0-9._:-]+")  # a name or an address; it is written into Asterisk's configuration
 
@@ -50,6 +52,12 @@ class Settings:
     sip_port: int = 5060
     rtp_ports: range = field(default=range(10000, 10400))
     lines: tuple[SipLine, ...] = ()
+    box_ports: tuple[str, ...] = ()
+    """Serial ports with one desk box each, beside USB, where they are found; ``*`` stands for anything."""
+    box_buses: tuple[str, ...] = ()
+    """Serial ports with several desk boxes on one cable (RS-485)."""
+    front_panel: bool = False
+    """Whether a front panel is built, as `hardware/` says; without one its pins are left alone."""
 
     @property
     def store(self) -> Path:
@@ -98,7 +106,9 @@ class Settings:
             f"# Where this box answers. Changing it needs a restart.\n"
             f"manager_port = {self.manager_port}\nfastagi_port = {self.fastagi_port}\n"
             f'sip_address = "{self.sip_address}"\nsip_port = {self.sip_port}\n'
-            f"rtp_ports = [{self.rtp_ports.start}, {self.rtp_ports.stop}]\n{lines}"
+            f"rtp_ports = [{self.rtp_ports.start}, {self.rtp_ports.stop}]\n"
+            f"box_ports = {json.dumps(self.box_ports)}\nbox_buses = {json.dumps(self.box_buses)}\n"
+            f"front_panel = {json.dumps(self.front_panel)}\n{lines}"
         )
 
 
@@ -127,12 +137,15 @@ def read_settings(state: Path) -> Settings:
 def _settings(state: Path, values: Mapping[str, Any]) -> Settings:
     """Raises SettingsError for what cannot be."""
     ports = ("manager_port", "fastagi_port", "sip_port")
-    _only_known(values, (*ports, "sip_address", "rtp_ports", "line"))
+    _only_known(values, (*ports, "sip_address", "rtp_ports", *_BOXES, "front_panel", "line"))
     given: dict[str, Any] = {name: _port(name, values[name]) for name in ports if name in values}
     if "sip_address" in values:
         given["sip_address"] = _address("sip_address", values["sip_address"])
     if "rtp_ports" in values:
         given["rtp_ports"] = _port_range("rtp_ports", values["rtp_ports"])
+    given |= {name: _paths(name, values[name]) for name in _BOXES if name in values}
+    if "front_panel" in values:
+        given["front_panel"] = _flag("front_panel", values["front_panel"])
     lines = values.get("line", [])
     if type(lines) is not list or not all(type(line) is dict for line in lines):
         raise SettingsError("lines are sections [[line]]", "Leitungen sind Abschnitte [[line]]")
@@ -160,11 +173,14 @@ def _line(values: Mapping[str, Any]) -> SipLine:
             f"{where}: channels must be a whole number, 0 for no limit",
             f"{where}: channels muss eine ganze Zahl sein, 0 für ohne Grenze",
         )
-    if type(line.analogue) is not bool:
-        raise SettingsError(
-            f"{where}: analogue must be true or false", f"{where}: analogue muss true oder false sein"
-        )
+    _flag(f"{where}: analogue", line.analogue)
     return line
+
+
+def _flag(where: str, value: object) -> bool:
+    if type(value) is bool:
+        return value
+    raise SettingsError(f"{where} must be true or false", f"{where} muss true oder false sein")
 
 
 def _only_known(values: Mapping[str, Any], known: Collection[str], where: str = "") -> None:
@@ -195,6 +211,15 @@ def _port_range(where: str, value: object) -> range:
     raise SettingsError(
         f"{where} must be two ports: the first, and the one behind the last",
         f"{where} müssen zwei Ports sein: der erste und der hinter dem letzten",
+    )
+
+
+def _paths(where: str, value: object) -> tuple[str, ...]:
+    if type(value) is list and all(type(path) is str and path.startswith("/") for path in value):
+        return tuple(value)
+    raise SettingsError(
+        f'{where} must be a list of serial ports such as ["/dev/ttyUSB0"]',
+        f'{where} muss eine Liste serieller Anschlüsse sein, etwa ["/dev/ttyUSB0"]',
     )
 
 

@@ -21,6 +21,11 @@ from appliance.house import House, keep_message_of_ended_call
 from appliance.mail.outbox import Outbox
 from appliance.mail.retention import remove_old
 from appliance.mail.spool import find_recordings
+from appliance.panel.committed import CommittedLamps
+from appliance.panel.desk_boxes import DeskBoxes
+from appliance.panel.front_panel import FrontPanel
+from appliance.panel.gpio import NoGpio, real_gpio
+from appliance.panel.pins import read_panel_pins
 from appliance.settings import Settings
 from appliance.store import callbacks, ledger, night, people, times
 from appliance.store.database import open_store
@@ -42,6 +47,7 @@ _LOOK_AGAIN = 5.0
 _RECORDING_STILL_SECONDS = 5.0  # Asterisk writes a running recording more often than that
 _SOON = 1.0
 _MINUTE = 60.0
+_USER_BUSY = "17"  # ITU-T Q.850; Dial then says BUSY
 
 
 def end_with_any_thread() -> None:
@@ -69,7 +75,7 @@ class Supervisor:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         secret = manager_secret(settings.asterisk)
-        self._orders: queue.SimpleQueue[tuple[str, dict[str, str]] | None] = queue.SimpleQueue()
+        self._orders: queue.SimpleQueue[Callable[[], object] | None] = queue.SimpleQueue()
         self._orders_link = ManagerLink(
             "127.0.0.1", settings.manager_port, "orders", secret, name="orders", on_connected=self._connected
         )
@@ -87,8 +93,23 @@ class Supervisor:
         self.calling_back = CallingBack(
             settings, lambda: self.switchboard, self._orders_link, on_no_call=self._attempt_without_call
         )
+        lamps = CommittedLamps()
+        self.front_panel = front_panel(settings, lamps, on_press=lambda: self.switchboard.look_now())
+        self.desk_boxes = DeskBoxes(
+            settings.store,
+            lamps=lamps,
+            on_press=lambda: self.switchboard.look_now(),
+            single=settings.box_ports,
+            shared=settings.box_buses,
+        )
         self.switchboard = Switchboard(
-            settings.store, wake=self._wake, call_back=self.calling_back.begin, mirror=self._mirror
+            settings.store,
+            wake=self._wake,
+            call_back=self.calling_back.begin,
+            stop_ringing=self._stop_ringing,
+            mirror=self._mirror,
+            show=lamps.show,
+            lines=[line.name for line in settings.lines],
         )
         self.bookkeeper = Bookkeeper(
             settings.store,
@@ -132,6 +153,9 @@ class Supervisor:
         """Start every part; the FastAGI server last, when everybody can answer."""
         self._after_power_cut()
         self.switchboard.start()
+        self.desk_boxes.start()
+        if self.front_panel:
+            self.front_panel.start()
         self.bookkeeper.start()
         self.outbox.start()
         self._orderly.start()
@@ -145,6 +169,9 @@ class Supervisor:
         """Stop every part. Calls go on: the floor has them."""
         self._stopping.set()
         self._server.stop()
+        self.desk_boxes.stop()
+        if self.front_panel:
+            self.front_panel.stop()
         self._events_link.stop()
         self._orders_link.stop()
         self._orders.put(None)
@@ -205,26 +232,38 @@ class Supervisor:
     def _take_back(self, channel: str) -> None:
         """A caller whom the floor has kept in its queue meanwhile comes back to us, in his place."""
         where = {"Context": "incoming", "Exten": "back", "Priority": "1"}
-        self._orders.put(("Redirect", {"Channel": channel, **where}))
+        self._order("Redirect", {"Channel": channel, **where})
 
     # --- what goes to Asterisk, in order, by a thread that may wait
 
     def _wake(self, channel: str) -> None:
-        self._orders.put(("PlayDTMF", {"Channel": channel, "Digit": WAKE_KEY, "Receive": "true"}))
+        self._order("PlayDTMF", {"Channel": channel, "Digit": WAKE_KEY, "Receive": "true"})
+
+    def _stop_ringing(self, phone: str) -> None:
+        self._orders.put(lambda: self._hang_up_ringing(phone))
+
+    def _hang_up_ringing(self, phone: str) -> None:
+        """End what rings at this phone, as if it were busy; never a call that was answered."""
+        for event in self._orders_link.send_list("CoreShowChannels", {}):
+            channel, state = event.headers.get("Channel", ""), event.headers.get("ChannelStateDesc", "")
+            if channel.startswith(f"PJSIP/{phone}-") and state == "Ringing":
+                self._orders_link.send("Hangup", {"Channel": channel, "Cause": _USER_BUSY})
 
     def _mirror(self, states: dict[str, str]) -> None:
         if not self._orders_link.connected:
             return  # with the connection comes `mirror_again`
         for device, state in states.items():
-            self._orders.put(("Setvar", {"Variable": f"DEVICE_STATE({device})", "Value": state}))
+            self._order("Setvar", {"Variable": f"DEVICE_STATE({device})", "Value": state})
+
+    def _order(self, action: str, headers: dict[str, str]) -> None:
+        self._orders.put(lambda: self._orders_link.send(action, headers))
 
     def _carry_out_orders(self) -> None:
         while (order := self._orders.get()) is not None:
-            action, headers = order
             try:
-                self._orders_link.send(action, headers)
+                order()
             except ManagerError as error:
-                log.info("%s was not carried out: %s", action, error)
+                log.info("an order was not carried out: %s", error)
 
     # --- calls, mail, schedule
 
@@ -282,3 +321,18 @@ class Supervisor:
             people.send_everybody_home(db, "power cut", times.now())
         ledger.move_cursor(db, "boot", boot)
         db.close()
+
+
+def front_panel(
+    settings: Settings, lamps: CommittedLamps, *, on_press: Callable[[], None]
+) -> FrontPanel | None:
+    """The front panel, where `box.toml` says that there is one; calls do not wait for one that fails."""
+    if not settings.front_panel:
+        return None
+    try:
+        gpio, pins = real_gpio(), read_panel_pins()
+    except (NoGpio, OSError, ValueError) as error:
+        log.warning("there is no front panel: %s", error)
+        return None
+    lines = [line.name for line in settings.lines]
+    return FrontPanel(gpio, pins, settings.store, lamps=lamps.current, lines=lines, on_press=on_press)

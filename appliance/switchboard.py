@@ -11,7 +11,7 @@ import math
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -23,9 +23,9 @@ from typing import TypeVar
 from appliance.hotline.callbacks import Callback
 from appliance.hotline.directory import device_states
 from appliance.hotline.estimate import History, expected_wait_seconds
-from appliance.hotline.lamps import Pattern, picture
+from appliance.hotline.lamps import Pattern, line_lamp, picture
 from appliance.hotline.matching import WaitingCaller, ahead_of, match, others_serve, serves
-from appliance.hotline.presence import Agent, PhoneState, Presence, after_press, phone_state
+from appliance.hotline.presence import Agent, PhoneState, Presence, Press, after_press, phone_state
 from appliance.hotline.ringing import Chance, Ring
 from appliance.store import callbacks, night, people, times
 from appliance.store.database import data_version, open_store
@@ -37,6 +37,7 @@ T = TypeVar("T")
 
 _LOOK_SECONDS = 0.02  # how often the store is asked whether somebody else committed
 _REFUSED_PAUSE = timedelta(seconds=15)  # "not now": somebody else first
+_INSIST_SECONDS = 0.3  # a ring that was told to stop and goes on is told again
 _CALLBACK_LOOK_SECONDS = 1.0  # what only time brings: a request is due, a department opens
 _BEGUN_SECONDS = 15.0  # by then an attempt is on disk
 _CALLBACK = "callback:"  # begins the key of a person in line who is to be called back
@@ -47,7 +48,7 @@ _OPENING_LOOK_SECONDS = 1.0  # departments open and close by time alone
 
 @dataclass(slots=True)
 class _InLine:
-    """A person in line: who it is, how to tell that an agent is free, and the agent chosen."""
+    """A person in line: who it is, how to tell him of an agent, the agent chosen, the line called on."""
 
     caller: WaitingCaller
     tell: Callable[[Agent], None]
@@ -55,14 +56,16 @@ class _InLine:
     chosen_at: float = 0.0
     talks: bool = False
     only: str = ""  # the one agent he is for, whom a colleague has named
+    line: str = ""
 
 
 class Switchboard:
-    """Owns the live state.
+    """Owns the live state. `lines` are the names of the lines to the exchange, which have lamps.
 
     `wake(channel)` ends a waiting caller's wait, `call_back(callback, agent)` begins an attempt whose
-    end is reported by `callback_over`, `mirror` shows Asterisk the states of its custom devices. None of
-    them may block.
+    end is reported by `callback_over`, `stop_ringing(phone)` ends a ring nobody has answered yet,
+    `mirror` shows Asterisk the states of its custom devices, `show` is told the committed lamps at every
+    turn. None of them may block.
     """
 
     def __init__(
@@ -71,17 +74,24 @@ class Switchboard:
         *,
         wake: Callable[[str], None],
         call_back: Callable[[Callback, Agent], None],
+        stop_ringing: Callable[[str], None],
         mirror: Callable[[dict[str, str]], None],
+        show: Callable[[dict[str, Pattern]], None],
+        lines: Sequence[str] = (),
         clock: Callable[[], datetime] = times.now,
     ) -> None:
         self._store_path = store_path
         self._wake = wake
         self._call_back = call_back
+        self._stop_ringing = stop_ringing
         self._mirror = mirror
+        self._tell_lamps = show
+        self._lines = lines
         self._clock = clock
         self._inbox: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="switchboard")
         self._line: dict[str, _InLine] = {}
+        self._refused: dict[str, tuple[str, float]] = {}  # agent: the ring he does not want, when last told
         self._callbacks_looked_at = -math.inf
         self._line_has_room = True
         self._histories: dict[str, tuple[datetime, History]] = {}
@@ -98,6 +108,7 @@ class Switchboard:
         self._opened: dict[str, bool] = {}
         self._opening_looked_at = -math.inf
         self._device_states: dict[str, str] = {}
+        self._open_callbacks = 0
 
     def start(self) -> None:
         """Read the store and begin; returns when the first picture is complete."""
@@ -188,6 +199,10 @@ class Switchboard:
         """Asterisk is there again and may have forgotten what it was shown."""
         self._tell(self._device_states.clear)
 
+    def look_now(self) -> None:
+        """Something was committed to the store that should not wait for the next look."""
+        self._tell(_nothing)
+
     def agents(self) -> list[Agent]:
         """The agents as they are now."""
         return self._ask(lambda: list(self._agents.values()))
@@ -234,6 +249,7 @@ class Switchboard:
         self._follow_callbacks()
         self._follow_opening()
         self._follow_phones()
+        self._insist_on_refusals()
         self._decide()
         self._show()
         return True
@@ -263,6 +279,7 @@ class Switchboard:
         self._agents = fresh
         self._night = night.night_mode(self._db) == "night"
         self._undelivered = people.undelivered_messages(self._db)
+        self._open_callbacks = callbacks.count_open(self._db)
         self._follow_phones()
 
     def _phone_changed(self, phone: str, device_state: str, asked_at: float) -> None:
@@ -309,15 +326,28 @@ class Switchboard:
 
     def _take_presses(self) -> bool:
         presses = people.take_presses(self._db)
-        for button, long in presses:
+        for button, press in presses:
             kind, _, name = button.partition(":")
             if kind == "night":
                 night.set_night_mode(self._db, name, "panel", self._clock())
             elif agent := self._agents.get(name):
-                presence = after_press(agent.presence, long=long)
-                people.set_presence(self._db, name, presence, "button", self._clock())
-                self._agents[name] = replace(agent, presence=presence)
+                presence = after_press(agent.presence, press)
+                if presence is not agent.presence:
+                    people.set_presence(self._db, name, presence, "button", self._clock())
+                    self._agents[name] = replace(agent, presence=presence)
+                if agent.ringing_for and (press is Press.NOT_NOW or presence is not Presence.AVAILABLE):
+                    self._refused[name] = (agent.ringing_for, -math.inf)
         return bool(presses)
+
+    def _insist_on_refusals(self) -> None:
+        """Stop rings that were pressed away, until they have stopped or somebody has picked up."""
+        for name, (ring, told_at) in list(self._refused.items()):
+            agent = self._agents.get(name)
+            if agent is None or agent.ringing_for != ring or agent.phone_state is PhoneState.IN_CALL:
+                del self._refused[name]
+            elif time.monotonic() - told_at >= _INSIST_SECONDS:
+                self._refused[name] = (ring, time.monotonic())
+                self._stop_ringing(agent.phone)
 
     def _follow_callbacks(self) -> None:
         """Who is to be called back stands in the same line, by the same rules, from when it is due."""
@@ -354,7 +384,8 @@ class Switchboard:
         self._callbacks_looked_at = -math.inf
 
     def _join(self, caller: WaitingCaller, channel: str, only: str) -> None:
-        self._line[caller.call] = _InLine(caller, lambda _agent: self._wake(channel), only=only)
+        line = channel.removeprefix("PJSIP/").rpartition("-")[0]
+        self._line[caller.call] = _InLine(caller, lambda _agent: self._wake(channel), only=only, line=line)
         if not only:
             self._decide(asking=caller.call)
 
@@ -438,6 +469,9 @@ class Switchboard:
         if place is None or agent is None:
             return
         now = self._clock()
+        pressed_away = self._refused.pop(agent.name, ("", 0.0))[0] == call
+        if pressed_away and result in (Ring.NO_ANSWER, Ring.UNREACHABLE):
+            result = Ring.REFUSED  # Originate does not say why a phone stopped to ring
         if result is Ring.TALKED:
             place.talks = True  # to this agent, or to a colleague who has taken him over
             self._wrap_up(agent.name, place.caller.department)
@@ -455,13 +489,26 @@ class Switchboard:
         self._release(call)
         self._line.pop(call, None)
 
+    def _line_lamps(self) -> dict[str, Pattern]:
+        """The lamps of the lines; Asterisk tells of a line as it does of a phone."""
+        called_on = {place.line for place in self._line.values() if not self._is_talking(place)}
+        states = {line: self._phones.get(line, PhoneState.UNREACHABLE) for line in self._lines}
+        return {line: line_lamp(state, caller_waits=line in called_on) for line, state in states.items()}
+
+    def _is_talking(self, place: _InLine) -> bool:
+        agent = self._agents.get(place.agent)
+        return agent is not None and agent.phone_state is PhoneState.IN_CALL
+
     def _show(self) -> None:
         """Lamps and presence follow what is committed, never before it."""
         lamps = picture(
             self._agents.values(),
             asterisk_answers=self._asterisk_answers,
+            waited_for={caller.department for caller in self._unserved()},
             night=self._night,
             undelivered_messages=self._undelivered,
+            open_callbacks=self._open_callbacks,
+            lines=self._line_lamps(),
             now=self._clock(),
         )
         if lamps != self._lamps:
@@ -477,6 +524,7 @@ class Switchboard:
         if news:
             self._mirror(news)
             self._device_states.update(news)
+        self._tell_lamps(self._lamps)
 
     def _departments_waited_for(self) -> set[str]:
         """The departments in which somebody waits on the telephone for whom there is no agent yet."""

@@ -16,7 +16,8 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDERS = {"firmware", "appliance", "webui", "hardware", "image-build", "tests"}
-MODULES = sorted([*(ROOT / "appliance").rglob("*.py"), *(ROOT / "webui").rglob("*.py")])
+PACKAGES = {"appliance", "hardware", "webui"}
+MODULES = sorted(file for package in PACKAGES for file in (ROOT / package).rglob("*.py"))
 
 # What a package may import of ours, besides itself. Not named here are the modules directly in
 # `appliance` and the simulator: they wire, so they may import everything.
@@ -30,6 +31,7 @@ MAY_IMPORT = {
     "appliance.telephony": OUTER,
     "appliance.mail": OUTER,
     "appliance.panel": OUTER,
+    "hardware": set[str](),
     "webui": {"appliance.hotline", "appliance.store"},
 }
 
@@ -101,7 +103,7 @@ def forbidden_imports(name: str, imported: Iterator[str]) -> list[str]:
             wrong.append(other)
         elif home is None:
             continue
-        elif within(other, {"appliance", "webui"}):
+        elif within(other, PACKAGES):
             if not within(other, MAY_IMPORT[home] | {home}):
                 wrong.append(other)
         elif home == "appliance.hotline" and other.split(".")[0] not in DOMAIN_LIBRARIES:
@@ -129,6 +131,8 @@ def test_imports_point_inwards(file: Path) -> None:
         ("appliance.supervisor", "from tests.unit import fake_smtp"),
         ("webui.app", "from appliance.settings import Settings"),
         ("webui.app", "from appliance import switchboard"),
+        ("hardware.design", "from appliance.panel import pins"),
+        ("appliance.panel.pins", "from hardware.design import read_design"),
     ],
 )
 def test_a_wrong_import_is_seen(name: str, source: str) -> None:

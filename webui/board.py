@@ -238,7 +238,8 @@ def _is_fresh(changed_at: str, now: datetime) -> bool:
 
 def _front_lamps(patterns: dict[str, str], runs: bool) -> tuple[Lamp, ...]:
     supervisor = Lamp("supervisor", "", patterns.get("supervisor", "green" if runs else UNKNOWN))
-    fixed = [Lamp(kind, "", patterns.get(kind, UNKNOWN)) for kind in ("asterisk", "night", "message")]
+    kinds = ("asterisk", "night", "message", "callback")
+    fixed = [Lamp(kind, "", patterns.get(kind, UNKNOWN)) for kind in kinds]
     lines = [
         Lamp("line", name.removeprefix("line:"), pattern)
         for name, pattern in sorted(patterns.items())

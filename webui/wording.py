@@ -15,7 +15,7 @@ from webui.board import UNKNOWN, Agent, Board, Call, Department, Lamp, Message, 
 from webui.callbacks import Callback, Missed
 from webui.texts import Texts
 
-_COLOURS: Final = ("off", "on", "green", "amber", "red", "white")
+_COLOURS: Final = ("off", "on", "green", "amber", "red", "blue", "white")
 _RHYTHMS: Final = ("", "blinking", "pulse")
 _LONGEST_DETAIL: Final = 200
 _AGENT_STEPS: Final = (

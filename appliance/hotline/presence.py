@@ -15,6 +15,14 @@ class Presence(StrEnum):
     OFFLINE = "offline"
 
 
+class Press(StrEnum):
+    """A press of the availability button; NOT_NOW is one while the lamp says that somebody is calling."""
+
+    SHORT = "short"
+    LONG = "long"
+    NOT_NOW = "not now"
+
+
 class PhoneState(StrEnum):
     """What an agent's phone does, from Asterisk's device state."""
 
@@ -67,10 +75,12 @@ class Agent:
         return self.is_present() and self.phone_state is PhoneState.IDLE and not self.ringing_for
 
 
-def after_press(presence: Presence, *, long: bool) -> Presence:
-    """What a press of the availability button means: short toggles, long goes home."""
-    if long:
+def after_press(presence: Presence, press: Press) -> Presence:
+    """What a press makes of presence: short toggles, long goes home, not now leaves it."""
+    if press is Press.LONG:
         return Presence.OFFLINE
+    if press is Press.NOT_NOW:
+        return presence
     return Presence.AWAY if presence is Presence.AVAILABLE else Presence.AVAILABLE
 
 

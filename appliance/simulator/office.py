@@ -11,7 +11,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+import zlib
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -23,6 +24,7 @@ from aiosmtpd.controller import Controller
 from appliance.hotline.presence import Presence
 from appliance.prepare import prepare_box
 from appliance.settings import Settings, SipLine
+from appliance.simulator.desk_box import Cable, SimulatedBox
 from appliance.simulator.exchange import (
     LINE_ADDRESS,
     PATIENCE_SECONDS,
@@ -32,7 +34,7 @@ from appliance.simulator.exchange import (
     ExchangePorts,
     NotHappened,
 )
-from appliance.store import ledger, people, times
+from appliance.store import boxes, ledger, people, times
 from appliance.store.config import import_config, read_config
 from appliance.store.database import open_store
 from appliance.store.office import phones
@@ -116,6 +118,7 @@ class SimulatedOffice:
             sip_port=free_port(socket.SOCK_DGRAM),
             rtp_ports=_rtp_ports(),
             lines=(SipLine("line", LINE_ADDRESS, free_port(socket.SOCK_DGRAM, LINE_ADDRESS), channels),),
+            box_ports=(f"{folder}/box-of-*",),
         )
         self.settings.write()
         config = read_config(config_text)
@@ -223,6 +226,17 @@ class SimulatedOffice:
         """The telephone of somebody outside, which the box may call back."""
         return self.exchange.phone(number)
 
+    def desk_box(self, agent: str, interpreter: Sequence[str]) -> SimulatedBox:
+        """A desk box with the real firmware on this agent's desk; whoever asks for it switches it off."""
+        serial = f"{zlib.crc32(agent.encode()):016x}"
+        boxes.note_there(self.db, serial, "", "", times.now())
+        boxes.pair(self.db, serial, agent)
+        box = SimulatedBox(serial, self.folder / f"disk-of-{agent}", interpreter)
+        cable = Cable(self.folder / f"box-of-{agent}")
+        cable.plug()
+        box.power_on(cable)
+        return box
+
     def presses(self, button: str) -> None:
         """Somebody presses a button of the panel, for example ``agent:anna``."""
         people.press(self.db, button)
@@ -230,9 +244,10 @@ class SimulatedOffice:
     def sets(self, agent: str, presence: str) -> None:
         """Set an agent's presence as the command does, and wait until it is in force."""
         people.set_presence(self.db, agent, Presence(presence), "command", times.now())
-        wanted = "green" if presence == "available" else "off"
+        wanted = {"available": ("green",), "away": ("off", "blue blinking")}.get(presence, ("off",))
         if self._supervisor:
-            self.lamp_is(f"agent:{agent}", wanted)
+            lamp = f"agent:{agent}"
+            self.wait_for(f"lamp {lamp} is {wanted}", lambda: self.lamp(lamp) in wanted)
 
     def lamp(self, name: str) -> str:
         """What a lamp shows, '' for one that is not there."""

@@ -93,6 +93,11 @@ def waiting(db: Database) -> list[Callback]:
     ]
 
 
+def count_open(db: Database) -> int:
+    """How many people we owe a callback."""
+    return int(db.execute("SELECT count(*) FROM callbacks WHERE closed_at = ''").fetchone()[0])
+
+
 def of_attempt(db: Database, attempt: str) -> Callback | None:
     """The request that is being called in this attempt."""
     row = next(

@@ -196,7 +196,7 @@ CREATE TABLE duty_schedule (
 
 @migrations()
 def m002_state(db: Database) -> None:
-    """What people and the day change: presence, night mode, opening, panel."""
+    """What people and the day change: presence, night mode, opening, panel, desk boxes."""
     _run(
         db,
         f"""
@@ -235,7 +235,23 @@ CREATE TABLE lamps (
 CREATE TABLE presses (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
   button TEXT NOT NULL,
+  press TEXT NOT NULL CHECK (press IN ('short', 'long', 'not now')),
   at TEXT NOT NULL DEFAULT ({NOW})
+) STRICT;
+CREATE TABLE boxes (
+  serial TEXT PRIMARY KEY,
+  agent TEXT NOT NULL DEFAULT '',
+  sound INTEGER NOT NULL DEFAULT 1 CHECK (sound IN (0, 1)),
+  port TEXT NOT NULL,
+  firmware TEXT NOT NULL,
+  seen_at TEXT NOT NULL,
+  boot INTEGER NOT NULL DEFAULT 0,
+  taken INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE TABLE pairing (
+  id INTEGER PRIMARY KEY CHECK (id = 1),
+  agent TEXT NOT NULL,
+  until TEXT NOT NULL
 ) STRICT;
 """,
     )

@@ -8,8 +8,9 @@ from datetime import datetime
 
 from sqlite_utils import Database
 
+from appliance.hotline.lamps import Pattern
 from appliance.hotline.night import NIGHT_MODES
-from appliance.hotline.presence import Agent, PhoneState, Presence
+from appliance.hotline.presence import Agent, PhoneState, Presence, Press
 from appliance.store.database import exclusive
 from appliance.store.times import from_text, to_text
 
@@ -72,19 +73,25 @@ def send_everybody_home(db: Database, reason: str, now: datetime) -> int:
 def press(db: Database, button: str) -> None:
     """Note a press on the simulated panel: ``agent:anna``, ``agent:anna:home``, ``night:day``.
 
+    While the agent's lamp says that somebody is calling, a short one means "not now".
     Raises LookupError for a button the panel does not have; nothing is noted then.
     """
-    kind, _, name = button.removesuffix(":home").partition(":")
-    exists = (kind == "night" and name in NIGHT_MODES and not button.endswith(":home")) or (
+    lamp = button.removesuffix(":home")
+    press = Press.LONG if button != lamp else Press.SHORT
+    kind, _, name = lamp.partition(":")
+    exists = (kind == "night" and name in NIGHT_MODES and press is Press.SHORT) or (
         kind == "agent" and db.execute("SELECT 1 FROM agents WHERE name = ?", [name]).fetchone()
     )
     if not exists:
         raise LookupError(button)
-    db.execute("INSERT INTO presses (button) VALUES (?)", [button])
+    rings = db.execute("SELECT 1 FROM lamps WHERE name = ? AND pattern = ?", [lamp, Pattern.GREEN_BLINKING])
+    if press is Press.SHORT and rings.fetchone():
+        press = Press.NOT_NOW
+    db.execute("INSERT INTO presses (button, press) VALUES (?, ?)", [lamp, str(press)])
 
 
-def take_presses(db: Database) -> list[tuple[str, bool]]:
-    """Take the noted presses, oldest first: (button, whether it was a long press).
+def take_presses(db: Database) -> list[tuple[str, Press]]:
+    """Take the noted presses, oldest first: ``agent:anna`` or ``night:day``, and what press it was.
 
     A press nobody acted on for ten seconds, because the supervisor was away, means nothing any more.
     """
@@ -92,11 +99,9 @@ def take_presses(db: Database) -> list[tuple[str, bool]]:
         return []
     with exclusive(db):
         fresh = "at > strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '-10 seconds')"
-        buttons = [
-            row[0] for row in db.execute(f"SELECT button FROM presses WHERE {fresh} ORDER BY id").fetchall()
-        ]
+        rows = db.execute(f"SELECT button, press FROM presses WHERE {fresh} ORDER BY id").fetchall()
         db.execute("DELETE FROM presses")
-    return [(button.removesuffix(":home"), button.endswith(":home")) for button in buttons]
+    return [(button, Press(press)) for button, press in rows]
 
 
 def undelivered_messages(db: Database) -> int:

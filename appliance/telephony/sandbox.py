@@ -45,7 +45,7 @@ _LEFT_OUT = re.compile(
     r"|libsybdb.*|login\.defs|passwd|pci\.ids|perl-.*|pinentry-.*|readline-common|tzdata"
 )
 
-_LOADERS = {
+LOADERS = {
     "amd64": ("x86_64-linux-gnu", "ld-linux-x86-64.so.2"),
     "arm64": ("aarch64-linux-gnu", "ld-linux-aarch64.so.1"),
 }
@@ -148,15 +148,15 @@ def sandbox_program(root: Path, architecture: str, version: str = "") -> Asteris
 
     Raises PreparationError for an architecture we know no loader of.
     """
-    if architecture not in _LOADERS:
-        known = ", ".join(_LOADERS)
+    if architecture not in LOADERS:
+        known = ", ".join(LOADERS)
         raise PreparationError(
             f"Asterisk cannot be unpacked for {architecture}, only for {known}."
             " Install Asterisk 20 or later.",
             f"Asterisk ist für {architecture} nicht auspackbar, nur für {known}."
             " Bitte Asterisk 20 oder neuer installieren.",
         )
-    triplet, loader = _LOADERS[architecture]
+    triplet, loader = LOADERS[architecture]
     libraries = root / "usr" / "lib" / triplet
     data = root / "usr" / "share" / "asterisk"
     return AsteriskProgram(
@@ -206,7 +206,7 @@ def ensure_asterisk(progress: Progress) -> AsteriskProgram:
     folder = sandbox_folder(architecture, cache)
     try:
         cache.mkdir(parents=True, exist_ok=True)
-        with _locked(folder.with_suffix(".lock"), progress):
+        with locked(folder.with_suffix(".lock"), progress):
             return cached_asterisk(folder, architecture) or _make(folder, architecture, progress)
     except OSError as error:
         raise PreparationError(
@@ -267,12 +267,13 @@ def _finish_sounds(sounds: Path) -> None:
 
 
 @contextmanager
-def _locked(file: Path, progress: Progress) -> Iterator[None]:
+def locked(file: Path, progress: Progress) -> Iterator[None]:
+    """Hold this file's lock; another program that has it is waited for."""
     with file.open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            progress("waiting for another program that is preparing Asterisk", 0)
+            progress("waiting for another program that is preparing it", 0)
             fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from appliance.hotline.lamps import Pattern, agent_lamp, picture
-from appliance.hotline.presence import Agent, PhoneState, Presence, after_press, phone_state
+from appliance.hotline.presence import Agent, PhoneState, Presence, Press, after_press, phone_state
 
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 FREE = Agent(
@@ -53,13 +53,36 @@ def test_green_means_exactly_that_the_next_call_may_ring_here() -> None:
 
 
 def test_the_whole_picture() -> None:
-    assert picture([FREE], asterisk_answers=True, night=True, undelivered_messages=0, now=NOON) == {
+    lamps = picture(
+        [FREE],
+        asterisk_answers=True,
+        waited_for=(),
+        night=True,
+        undelivered_messages=0,
+        open_callbacks=1,
+        lines={"isdn": Pattern.ON},
+        now=NOON,
+    )
+    assert lamps == {
+        "line:isdn": Pattern.ON,
+        "callback": Pattern.ON,
         "agent:anna": Pattern.GREEN,
         "asterisk": Pattern.GREEN,
         "night": Pattern.ON,
         "message": Pattern.OFF,
     }
-    assert picture([], asterisk_answers=False, night=False, undelivered_messages=2, now=NOON) == {
+    lamps = picture(
+        [],
+        asterisk_answers=False,
+        waited_for=(),
+        night=False,
+        undelivered_messages=2,
+        open_callbacks=0,
+        lines={},
+        now=NOON,
+    )
+    assert lamps == {
+        "callback": Pattern.OFF,
         "asterisk": Pattern.RED,
         "night": Pattern.OFF,
         "message": Pattern.ON,
@@ -67,16 +90,45 @@ def test_the_whole_picture() -> None:
 
 
 @pytest.mark.parametrize(
-    ("before", "long", "after"),
+    ("change", "waited_for", "lamp"),
     [
-        (Presence.AVAILABLE, False, Presence.AWAY),
-        (Presence.AWAY, False, Presence.AVAILABLE),
-        (Presence.OFFLINE, False, Presence.AVAILABLE),
-        (Presence.AVAILABLE, True, Presence.OFFLINE),
+        ({"presence": Presence.AWAY, "reason": "button"}, {"support"}, Pattern.BLUE_BLINKING),
+        ({"presence": Presence.AWAY, "reason": "button"}, {"accounting"}, Pattern.OFF),
+        ({"presence": Presence.AWAY, "reason": "no answer"}, {"support"}, Pattern.AMBER_BLINKING),
+        ({"presence": Presence.OFFLINE}, {"support"}, Pattern.OFF),
+        ({}, {"support"}, Pattern.GREEN),
     ],
 )
-def test_what_a_press_means(before: Presence, long: bool, after: Presence) -> None:
-    assert after_press(before, long=long) is after
+def test_who_is_away_sees_that_callers_wait_whom_he_could_serve(
+    change: dict[str, object], waited_for: set[str], lamp: Pattern
+) -> None:
+    agent = replace(FREE, **change)  # type: ignore[arg-type]
+    lamps = picture(
+        [agent],
+        asterisk_answers=True,
+        waited_for=waited_for,
+        night=False,
+        undelivered_messages=0,
+        open_callbacks=0,
+        lines={},
+        now=NOON,
+    )
+    assert lamps["agent:anna"] is lamp
+
+
+@pytest.mark.parametrize(
+    ("before", "press", "after"),
+    [
+        (Presence.AVAILABLE, Press.SHORT, Presence.AWAY),
+        (Presence.AWAY, Press.SHORT, Presence.AVAILABLE),
+        (Presence.OFFLINE, Press.SHORT, Presence.AVAILABLE),
+        (Presence.AVAILABLE, Press.LONG, Presence.OFFLINE),
+        (Presence.AVAILABLE, Press.NOT_NOW, Presence.AVAILABLE),
+        (Presence.AWAY, Press.NOT_NOW, Presence.AWAY),
+    ],
+)
+def test_what_a_press_means(before: Presence, press: Press, after: Presence) -> None:
+    assert after_press(before, press) is after
 
 
 def test_a_device_state_nobody_knows_is_not_rung() -> None:

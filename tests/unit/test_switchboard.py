@@ -44,6 +44,7 @@ class Desk:
         self.db: Database = seeded_store(path)
         self.clock = Clock()
         self.woken: queue.Queue[str] = queue.Queue()
+        self.stopped: queue.Queue[str] = queue.Queue()
         self.mirrored: queue.Queue[dict[str, str]] = queue.Queue()
         self.begun: queue.Queue[tuple[Callback, str]] = queue.Queue()
         self.switchboard = self.another()
@@ -55,7 +56,9 @@ class Desk:
             self.path,
             wake=self.woken.put,
             call_back=lambda callback, agent: self.begun.put((callback, agent.name)),
+            stop_ringing=self.stopped.put,
             mirror=self.mirrored.put,
+            show=lambda _: None,
             clock=self.clock,
         )
 
@@ -261,6 +264,65 @@ def test_a_press_is_committed_before_the_lamp_shows_it(desk: Desk) -> None:
         lambda: desk.db.execute("SELECT state FROM presence WHERE agent = 'anna'").fetchone()[0] == "offline",
         lambda: "two presses at once",
     )
+
+
+def test_a_press_while_it_rings_stops_the_ring_and_nothing_else(desk: Desk) -> None:
+    desk.idle("desk_1")
+    with desk.switchboard.place_in_line(desk.caller("1"), "c1") as place:
+        assert place.look().agent == "anna"
+        desk.waits_for_lamp("agent:anna", "green blinking")
+        people.press(desk.db, "agent:anna")
+        assert desk.stopped.get(timeout=5) == "desk_1"
+        assert desk.stopped.get(timeout=5) == "desk_1", "the phone had not begun to ring: told again"
+        place.report(Ring.REFUSED)
+        desk.waits_for_lamp("agent:anna", "amber")
+        told = desk.stopped.qsize()
+        place.look()
+        assert desk.stopped.qsize() == told, "what has stopped is left alone"
+    assert desk.db.execute("SELECT state FROM presence WHERE agent = 'anna'").fetchone() == ("available",)
+
+
+@pytest.mark.parametrize("told", [Ring.NO_ANSWER, Ring.UNREACHABLE, Ring.REFUSED])
+def test_who_pressed_a_ring_away_is_not_set_to_away(desk: Desk, told: Ring) -> None:
+    desk.idle("desk_1")
+    with desk.switchboard.place_in_line(desk.caller("1"), "c1") as place:
+        assert place.look().agent == "anna"
+        desk.db.execute("INSERT INTO presses (button, press) VALUES ('agent:anna', 'not now')")
+        desk.stopped.get(timeout=5)
+        place.report(told)
+    desk.waits_for_lamp("agent:anna", "amber")
+    assert desk.db.execute("SELECT state FROM presence WHERE agent = 'anna'").fetchone() == ("available",)
+
+
+def test_who_picks_up_while_pressing_has_picked_up(desk: Desk) -> None:
+    desk.idle("desk_1")
+    with desk.switchboard.place_in_line(desk.caller("1"), "c1") as place:
+        assert place.look().agent == "anna"
+        desk.switchboard.phone_changed("desk_1", "INUSE")
+        desk.waits_for_lamp("agent:anna", "red")
+        desk.db.execute("INSERT INTO presses (button, press) VALUES ('agent:anna', 'not now')")
+        until(lambda: not people.take_presses(desk.db), lambda: "the press is taken")
+        desk.switchboard.agents()
+        assert desk.stopped.empty()
+
+
+def test_who_goes_away_while_his_phone_rings_is_not_rung_on(desk: Desk) -> None:
+    desk.idle("desk_1")
+    with desk.switchboard.place_in_line(desk.caller("1"), "c1") as place:
+        assert place.look().agent == "anna"
+        desk.db.execute("INSERT INTO presses (button, press) VALUES ('agent:anna', 'short')")
+        assert desk.stopped.get(timeout=5) == "desk_1"
+        assert desk.switchboard.agents()[0].presence is Presence.AWAY
+
+
+def test_not_now_when_nothing_rings_any_more_means_nothing(desk: Desk) -> None:
+    desk.idle("desk_1")
+    desk.waits_for_lamp("agent:anna", "green")
+    desk.db.execute("INSERT INTO presses (button, press) VALUES ('agent:anna', 'not now')")
+    people.press(desk.db, "night:night")
+    desk.waits_for_lamp("night", "on")
+    assert desk.lamps()["agent:anna"] == "green"
+    assert desk.stopped.empty()
 
 
 def test_what_another_program_commits_is_seen(desk: Desk, tmp_path: Path) -> None:
@@ -588,7 +650,13 @@ def test_a_press_from_before_the_start_is_not_lost(tmp_path: Path) -> None:
     people.press(db, "agent:anna")
     db.close()
     switchboard = Switchboard(
-        tmp_path / "store.db", wake=print, call_back=print, mirror=lambda _: None, clock=Clock()
+        tmp_path / "store.db",
+        wake=print,
+        call_back=print,
+        stop_ringing=print,
+        mirror=lambda _: None,
+        show=lambda _: None,
+        clock=Clock(),
     )
     switchboard.start()
     assert switchboard.agents()[0].presence is Presence.AWAY

@@ -74,6 +74,7 @@ def db(path: Path) -> Iterator[Database]:
     lamp(db, "agent:bob", "amber blinking")
     lamp(db, "night", "off")
     lamp(db, "message", "on")
+    lamp(db, "callback", "off")
     lamp(db, "line:1", "red")
     yield db
     db.close()
@@ -135,7 +136,8 @@ def owed(db: Database) -> list[tuple[str, str, int]]:
 
 
 def presses(db: Database) -> list[str]:
-    return [row[0] for row in db.execute("SELECT button FROM presses ORDER BY id").fetchall()]
+    rows = db.execute("SELECT button, press FROM presses ORDER BY id").fetchall()
+    return [button + (":home" if press == "long" else "") for button, press in rows]
 
 
 class Words(HTMLParser):
@@ -208,10 +210,10 @@ def _since(page: str, agent: str) -> str:
 
 def test_the_front_panel_tells_every_lamp_in_words(client: FlaskClient) -> None:
     assert words(get(client), "lamps") == (
-        "Supervisor grün Asterisk grün Nacht aus Nachricht an Leitung 1 rot"
+        "Supervisor grün Asterisk grün Nacht aus Nachricht an Rückruf aus Leitung 1 rot"
     )
     assert words(get(client, "en"), "lamps") == (
-        "Supervisor green Asterisk green Night off Message on Line 1 red"
+        "Supervisor green Asterisk green Night off Message on Callback off Line 1 red"
     )
 
 

@@ -63,7 +63,9 @@ class Week:
             self.settings.store,
             wake=self.woken.add,
             call_back=lambda callback, agent: self.due.put((callback, agent)),
+            stop_ringing=lambda _: None,
             mirror=lambda _: None,
+            show=lambda _: None,
             clock=lambda: self.now,
         )
         self.books = Bookkeeper(
