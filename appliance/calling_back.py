@@ -13,13 +13,16 @@ from appliance.hotline.numbers import clean_caller_name, spoken
 from appliance.hotline.presence import Agent
 from appliance.hotline.ringing import Ring
 from appliance.language import say_in
-from appliance.settings import Settings, SipLine
+from appliance.settings import Line, LineKind, Settings, SipLine
 from appliance.store import callbacks, times
 from appliance.store.database import open_store
 from appliance.store.office import agent_at, callback_rules, department, number_of, office_facts
 from appliance.switchboard import Switchboard
 from appliance.telephony.callback_call import CustomerFacts, call_back
 from appliance.telephony.fastagi import CallerLeg
+from appliance.telephony.lines.finding import find_cards
+from appliance.telephony.lines.states import channel_states, free_channels
+from appliance.telephony.lines.wiring import wire
 from appliance.telephony.manager import ActionRefused, ManagerError, ManagerLink
 
 log = logging.getLogger(__name__)
@@ -70,9 +73,14 @@ class CallingBack:
         self._switchboard().line_room(has_room)
         return has_room
 
-    def _busy_channels(self, line: SipLine) -> int:
-        channels = self._orders.send_list("CoreShowChannels", {})
-        return sum(event.headers.get("Channel", "").startswith(f"PJSIP/{line.name}-") for event in channels)
+    def _busy_channels(self, line: Line) -> int:
+        """How many channels of the line cannot take a call now."""
+        if isinstance(line, SipLine):
+            channels = self._orders.send_list("CoreShowChannels", {})
+            return sum(line.carries(event.headers.get("Channel", "")) for event in channels)
+        wired, _ = wire([line], find_cards())
+        free = free_channels(channel_states(self._orders), wired[0].carriers) if wired else 0
+        return line.channels - free
 
     def _ring_agent(self, callback: Callback, agent: Agent) -> None:
         """Ring the agent; what comes after he has picked up is told by the dialog."""
@@ -143,7 +151,7 @@ class RunningAttempt:
             ticket=self._callback.ticket,
             language=self._callback.language,
             shown_number=number_of(self._db, self._callback.department),
-            line=line.name,
+            destination=line.destination(self._callback.number, spoken(self._callback.number, rules.country)),
             confirmation=rules.confirmation or line.analogue,
         )
 
@@ -164,6 +172,7 @@ class RunningAttempt:
         self._switchboard.callback_over(callbacks.id_of(self._attempt), ring)
 
 
-def _line(settings: Settings) -> SipLine | None:
-    """The line callbacks go out on."""
-    return settings.lines[0] if settings.lines else None
+def _line(settings: Settings) -> Line | None:
+    """The line callbacks go out on: the first one to the exchange."""
+    outward = (line for line in settings.lines if isinstance(line, SipLine) or line.kind is not LineKind.FXS)
+    return next(outward, None)

@@ -2,29 +2,40 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 from appliance.settings import Settings
 from appliance.store.database import open_store
-from appliance.store.office import office_facts, phones
+from appliance.store.office import dialled_forms, office_facts, phones
 from appliance.telephony.asterisk import AsteriskInstance
 from appliance.telephony.box import box_instance
+from appliance.telephony.lines.country import country
+from appliance.telephony.lines.driver import configure_driver
+from appliance.telephony.lines.finding import find_cards
+from appliance.telephony.lines.wiring import template_values, wire
 from appliance.telephony.prompts.install import install_prompts
 from appliance.telephony.sandbox import AsteriskProgram
+
+log = logging.getLogger(__name__)
 
 
 def prepare_box(settings: Settings, program: AsteriskProgram) -> AsteriskInstance:
     """Make everything Asterisk needs before it starts, from the store and the settings.
 
     Raises MissingPrompts when a prompt has no sound: a caller must never hear silence or
-    another language instead.
+    another language instead. Lines whose card is not there are left out; the log says so.
+    Raises DriverError when DAHDI refuses a card's configuration.
     """
     for folder in (settings.recordings, settings.own_recordings):
         folder.mkdir(parents=True, exist_ok=True)
     install_prompts(settings.prompts, debian_sounds=program.sounds, recordings=settings.own_recordings)
     db = open_store(settings.store)
-    facts, desk_phones = office_facts(db), phones(db)
+    facts, desk_phones, dialled = office_facts(db), phones(db), dialled_forms(db)
     db.close()
+    wired, faults = wire(settings.card_lines, find_cards())
+    for fault in faults:
+        log.error("%s", fault.english)
     instance, _ = box_instance(
         program,
         settings.asterisk,
@@ -34,7 +45,7 @@ def prepare_box(settings: Settings, program: AsteriskProgram) -> AsteriskInstanc
             "sip_address": settings.sip_address,
             "sip_port": settings.sip_port,
             "rtp_ports": settings.rtp_ports,
-            "lines": settings.lines,
+            "lines": settings.sip_lines,
             "store": settings.store,
             "prompts": settings.prompts,
             "recordings": settings.recordings,
@@ -42,9 +53,18 @@ def prepare_box(settings: Settings, program: AsteriskProgram) -> AsteriskInstanc
             "language": facts.language,
             "languages": ("de", "en"),
             "music_pieces": sorted(str(piece.with_suffix("")) for piece in program.music.iterdir()),
+            **template_values(
+                wired,
+                country(facts.country),
+                area_code=facts.area_code,
+                dialled=dialled,
+                extensions={phone["name"]: phone["extension"] for phone in desk_phones},
+            ),
         },
         phones=desk_phones,
     )
+    if wired:
+        configure_driver(settings.asterisk / "etc" / "system.conf")
     _finish_torn_line(settings.call_records)
     return instance
 

@@ -122,6 +122,11 @@ def phones(db: Database) -> list[dict[str, str]]:
     return list(db.query("SELECT name, extension, secret FROM phones ORDER BY name"))
 
 
+def dialled_forms(db: Database) -> list[str]:
+    """Every form in which a line may deliver one of the office's numbers."""
+    return [row[0] for row in db.execute("SELECT dialled FROM dialled_forms ORDER BY dialled").fetchall()]
+
+
 def number_of(db: Database, department: str) -> str:
     """The number (E.164) a department is called at, '' when it has none."""
     row = db.execute("SELECT min(number) FROM numbers WHERE department = ?", [department]).fetchone()

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from appliance.telephony.asterisk import AsteriskInstance, render, write_configuration
-from appliance.telephony.modules import BOX_MODULES
+from appliance.telephony.modules import BOX_MODULES, CARD_MODULES
 from appliance.telephony.sandbox import AsteriskProgram
 
 DIALPLAN = Path(__file__).parent.parent / "dialplan" / "extensions.conf"
@@ -44,7 +44,7 @@ def box_instance(
             "run_folder": instance.run_folder,
             "program": program,
             "entity_id": "02:46:5a:00:00:01",
-            "modules": BOX_MODULES,
+            "modules": BOX_MODULES + (CARD_MODULES if values["wired"] else ()),
             "manager_secret": manager_secret(folder),
             "events_read": "call,system",
             "orders_read": "call,reporting,system",

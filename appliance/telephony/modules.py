@@ -76,3 +76,6 @@ BOX_MODULES = (
     "res_musiconhold",
     "res_manager_devicestate",
 )
+
+# Lines that are plugged into a card.
+CARD_MODULES = ("chan_dahdi",)

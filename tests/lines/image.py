@@ -60,7 +60,9 @@ _LIBRARIES_LEFT_OUT = re.compile(
 )
 _IMAGE_MEGABYTES = 700
 
-_IN_ROOT = 'mount --rbind /proc "$1/proc" && mount --rbind /dev "$1/dev" && exec chroot "$1" /bin/bash -ec "$2"'
+_IN_ROOT = (
+    'mount --rbind /proc "$1/proc" && mount --rbind /dev "$1/dev" && exec chroot "$1" /bin/bash -ec "$2"'
+)
 
 _FIRST_PROGRAM = """\
 #!/bin/sh
@@ -130,9 +132,7 @@ class Image:
 def ensure_image(progress: Progress) -> Image:
     """The machine, from the cache or made anew (a minute). Raises PreparationError."""
     if machine_architecture() != "amd64":
-        raise PreparationError(
-            "Lines are tested on amd64 only.", "Leitungen werden nur auf amd64 geprüft."
-        )
+        raise PreparationError("Lines are tested on amd64 only.", "Leitungen werden nur auf amd64 geprüft.")
     cache = cache_folder()
     cache.mkdir(parents=True, exist_ok=True)
     work = cache / f"lines-{os.getpid()}.half"
