@@ -33,7 +33,8 @@ _SENTENCES = {
 
 @dataclass(frozen=True, slots=True)
 class CustomerFacts:
-    """Whom an attempt is for. `destination` is what Dial is told; `shown_number` is the office's own, as the customer's phone shows it.
+    """Whom an attempt is for. `shown_number` is the office's own, as the customer's phone shows it;
+    `destination` is what Dial is told.
 
     With `confirmation` the customer must press 1 before he is connected.
     """

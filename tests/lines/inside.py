@@ -1,4 +1,4 @@
-"""The first process of the machine lines are tested in: does what it is asked over TCP, until it is switched off.
+"""The first process of the machine lines are tested in: does what it is asked over TCP.
 
 A connection carries one request and one answer, both a line of JSON: {"run": words} runs a program to its
 end, {"start": words, "name": NAME} leaves it running with its output in /share/NAME.log,

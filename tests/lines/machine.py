@@ -85,7 +85,7 @@ class Machine:
         return str(reply["output"])
 
     def start(self, name: str, *words: str) -> int:
-        """Start a program that goes on; its output is NAME.log in the shared folder. Returns its process id."""
+        """Start a program that goes on; its output is NAME.log in the share. Returns its process id."""
         return int(self._ask({"start": words, "name": name}, 30)["pid"])
 
     def relay(self, port: int) -> int:

@@ -131,15 +131,15 @@ def overlap_entries(numbers: Iterable[str]) -> list[str]:
     one of ours, is waited for: an extension that exists while others begin with it.
     """
     ours = set(numbers)
-    beginnings = {number[:length] for number in ours for length in range(len(number))}
+    beginnings = {""} | {number[:length] for number in ours for length in range(len(number))}
     found = set(ours)
     for beginning in beginnings:
         if beginning:
             found.add(beginning)
         elsewhere = [d for d in "0123456789" if beginning + d not in beginnings | ours]
-        if elsewhere and (not beginning or beginning not in ours):
+        if elsewhere:
             found.add(f"_{beginning}[{''.join(elsewhere)}]!")
-    return sorted(found) or ["_[0-9]!"]
+    return sorted(found)
 
 
 def ranges(channels: Sequence[int]) -> str:
