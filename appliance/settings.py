@@ -185,7 +185,7 @@ class Settings:
     def write(self) -> None:
         """Write `box.toml`."""
         self.state.mkdir(parents=True, exist_ok=True)
-        lines = "".join(f"\n[[line]]\n{_line_text(line)}" for line in self.lines)
+        lines = "".join(f"\n[[line]]\n{line_text(line)}" for line in self.lines)
         (self.state / "box.toml").write_text(
             f"# Where this box answers. Changing it needs a restart.\n"
             f"manager_port = {self.manager_port}\nfastagi_port = {self.fastagi_port}\n"
@@ -235,7 +235,7 @@ def _settings(state: Path, values: Mapping[str, Any]) -> Settings:
     return Settings(state, lines=read, **given)
 
 
-def _line_text(line: Line) -> str:
+def line_text(line: Line) -> str:
     """A line as `_line` reads it, without what is as it is by itself."""
     given = {
         field.name: getattr(line, field.name)

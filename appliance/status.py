@@ -8,11 +8,13 @@ from typing import Any
 
 from sqlite_utils import Database
 
+from appliance.hotline.line_states import Trouble, in_words, lasting
 from appliance.mail.outbox import delivery_state
 from appliance.mail.spool import find_recordings
-from appliance.mail.troubles import in_words
+from appliance.mail.troubles import in_words as mail_trouble_in_words
 from appliance.settings import Settings
 from appliance.store import times
+from appliance.store.lines import line_states
 from appliance.store.liveness import supervisor_runs
 from appliance.store.missed import missed_callers
 from appliance.telephony.box import manager_secret
@@ -93,6 +95,10 @@ def look(db: Database, settings: Settings) -> dict[str, Any]:
         "recordings_stuck": _recordings_stuck(settings, calls or frozenset()),
         "recordings_unreadable": len(list(settings.recordings.glob("*.unreadable"))),
         "prompts_missing": _missing_prompts(db, settings),
+        "lines_in_trouble": [
+            {"line": state.line, "trouble": str(state.trouble)}
+            for state in lasting(line_states(db), times.now())
+        ],
         "disk_free_bytes": shutil.disk_usage(settings.state).free,
     }
 
@@ -114,7 +120,7 @@ def complaints(state: dict[str, Any], language: str) -> list[str]:
             else "The supervisor does not run; Asterisk takes calls alone."
         )
     if state["mail_trouble"]:
-        count, why = state["messages_undelivered"], in_words(state["mail_trouble"], language)
+        count, why = state["messages_undelivered"], mail_trouble_in_words(state["mail_trouble"], language)
         found.append(
             f"{count} Nachricht(en) warten auf den Mailserver: {why}"
             if german
@@ -135,6 +141,9 @@ def complaints(state: dict[str, Any], language: str) -> list[str]:
     if state["prompts_missing"]:
         missing = ", ".join(state["prompts_missing"])
         found.append(f"Ansagen fehlen: {missing}" if german else f"Prompts are missing: {missing}")
+    for line in state["lines_in_trouble"]:
+        name, trouble = line["line"], in_words(Trouble(line["trouble"]), language)
+        found.append(f"Leitung {name}: {trouble}." if german else f"Line {name}: {trouble}.")
     if state["disk_free_bytes"] < _LEAST_FREE_BYTES:
         found.append(
             "Der Speicher ist fast voll: Nachrichten können bald nicht mehr aufgenommen werden."

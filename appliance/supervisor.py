@@ -24,12 +24,14 @@ from appliance.mail.spool import find_recordings
 from appliance.settings import Settings
 from appliance.store import callbacks, ledger, people, times
 from appliance.store.database import open_store
+from appliance.store.lines import keep_line_states
 from appliance.store.office import office_facts
 from appliance.store.schedule import refresh_schedule
 from appliance.switchboard import Switchboard
 from appliance.telephony.box import manager_secret
 from appliance.telephony.call import WAKE_KEY
 from appliance.telephony.fastagi import FastAgiServer
+from appliance.telephony.lines.watch import look_at_lines
 from appliance.telephony.manager import Event, ManagerError, ManagerLink
 
 log = logging.getLogger(__name__)
@@ -96,6 +98,7 @@ class Supervisor:
             lambda db: callbacks.give_up_old(db, times.now()): _HOUR,
             lambda _db: self._ask_phone_states(): _LOOK_AGAIN,
             lambda _db: self.calling_back.look_at_line(): _LOOK_AGAIN,
+            self._look_at_lines: _LOOK_AGAIN,
             lambda _db: self.bookkeeper.take_left_over(self._recorded_calls): _LOOK_AGAIN,
         }
         self._done_at: dict[Callable[[Database], object], float] = {}
@@ -233,6 +236,11 @@ class Supervisor:
                     log.exception("housekeeping goes on after an error")
             self._stopping.wait(_SOON)
         db.close()
+
+    def _look_at_lines(self, db: Database) -> None:
+        """Level is truth: signal and links are looked at, whatever events may have been lost."""
+        if self._settings.card_lines:
+            keep_line_states(db, look_at_lines(self._orders_link, self._settings.card_lines), times.now())
 
     def _forget_old(self, db: Database) -> None:
         """Personal data has an end: what is older than the office's retention time goes."""

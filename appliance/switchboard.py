@@ -23,12 +23,14 @@ from typing import TypeVar
 from appliance.hotline.callbacks import Callback
 from appliance.hotline.estimate import History, expected_wait_seconds
 from appliance.hotline.lamps import Pattern, picture
+from appliance.hotline.line_states import LineState, lines_lamp
 from appliance.hotline.matching import WaitingCaller, ahead_of, match, others_serve, serves
 from appliance.hotline.presence import Agent, PhoneState, Presence, after_press, phone_state
 from appliance.hotline.ringing import Chance, Ring
 from appliance.store import callbacks, people, times
 from appliance.store.database import data_version, open_store
 from appliance.store.history import department_history
+from appliance.store.lines import line_states
 from appliance.store.office import is_open
 
 log = logging.getLogger(__name__)
@@ -85,6 +87,7 @@ class Switchboard:
         self._asterisk_answers = False
         self._seen_version = -1
         self._lamps: dict[str, Pattern] = {}
+        self._line_states: list[LineState] = []
         self._night = False
         self._undelivered = 0
         self._shown_presence: dict[str, Presence] = {}
@@ -222,6 +225,7 @@ class Switchboard:
         self._agents = fresh
         self._night = people.night_mode(self._db) == "night"
         self._undelivered = people.undelivered_messages(self._db)
+        self._line_states = line_states(self._db)
         self._follow_phones()
 
     def _phone_changed(self, phone: str, device_state: str, asked_at: float) -> None:
@@ -368,6 +372,7 @@ class Switchboard:
             undelivered_messages=self._undelivered,
             now=self._clock(),
         )
+        lamps["lines"] = lines_lamp(self._line_states, self._clock())
         if lamps != self._lamps:
             people.show_lamps(self._db, lamps, self._clock())
             self._lamps = lamps

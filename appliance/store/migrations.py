@@ -160,6 +160,16 @@ CREATE TABLE lamps (
   pattern TEXT NOT NULL,
   changed_at TEXT NOT NULL
 ) STRICT;
+CREATE TABLE line_states (
+  line TEXT PRIMARY KEY,
+  kind TEXT NOT NULL,
+  channels INTEGER NOT NULL,
+  busy INTEGER NOT NULL,
+  free INTEGER NOT NULL,
+  trouble TEXT NOT NULL CHECK (trouble IN
+    ('', 'card missing', 'not taken over', 'no signal', 'no link', 'partly without signal', 'unknown')),
+  since TEXT NOT NULL
+) STRICT;
 CREATE TABLE presses (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
   button TEXT NOT NULL,

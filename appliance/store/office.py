@@ -122,6 +122,11 @@ def phones(db: Database) -> list[dict[str, str]]:
     return list(db.query("SELECT name, extension, secret FROM phones ORDER BY name"))
 
 
+def numbers(db: Database) -> list[str]:
+    """The office's numbers (E.164)."""
+    return [row[0] for row in db.execute("SELECT number FROM numbers ORDER BY rowid").fetchall()]
+
+
 def dialled_forms(db: Database) -> list[str]:
     """Every form in which a line may deliver one of the office's numbers."""
     return [row[0] for row in db.execute("SELECT dialled FROM dialled_forms ORDER BY dialled").fetchall()]

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from pathlib import Path
 
 from appliance.telephony.lines.hardware import (
     Card,
+    Device,
     Kind,
     Port,
     alarms_from_bits,
     alarms_from_words,
+    devices_in_listing,
     kind_of_channel,
     kind_of_span,
 )
@@ -24,6 +27,15 @@ def find_cards(sysfs: Path = SYSFS) -> list[Card]:
         return []
     cards = [_card(device) for device in sysfs.iterdir()]
     return sorted(cards, key=lambda card: (min((port.span for port in card.ports), default=0), card.identity))
+
+
+def find_devices() -> list[Device]:
+    """Hardware for lines on PCI and USB, with or without a driver; none where ``dahdi_hardware`` is not."""
+    try:
+        done = subprocess.run(["dahdi_hardware"], capture_output=True, text=True, timeout=20, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return []
+    return devices_in_listing(done.stdout)
 
 
 def _card(device: Path) -> Card:
