@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
+from appliance.cli import main
+from appliance.hotline.lamps import Pattern
+from appliance.hotline.line_states import LineState, Trouble, in_words, lines_lamp
 from appliance.settings import DahdiLine, LineKind, Settings, SettingsError, SipLine, read_settings
+from appliance.status import complaints, look
+from appliance.store import times
+from appliance.store.database import open_store
+from appliance.store.lines import keep_line_states, line_states
 from appliance.telephony.asterisk import templates_in
 from appliance.telephony.lines.country import country
 from appliance.telephony.lines.finding import find_cards
@@ -25,7 +36,8 @@ from appliance.telephony.lines.hardware import (
     spans_in_scan,
 )
 from appliance.telephony.lines.proposal import propose
-from appliance.telephony.lines.states import free_channels, states_in
+from appliance.telephony.lines.states import ChannelState, free_channels, states_in
+from appliance.telephony.lines.watch import links_in, states_of
 from appliance.telephony.lines.wiring import overlap_entries, ranges, template_values, wire
 from appliance.telephony.lines.words import describe, describe_devices
 
@@ -502,3 +514,122 @@ def test_a_channel_is_free_when_it_has_neither_call_nor_alarm() -> None:
         ]
     )
     assert free_channels(states, (1, 2, 4, 5)) == 1
+
+
+# What a line can do now
+
+
+def a_line(kind: LineKind = LineKind.BRI_PTP, **changes: object) -> DahdiLine:
+    """A line on the first port of a card of its own."""
+    return replace(DahdiLine("line", kind, (1,), card="x"), **changes)  # type: ignore[arg-type]
+
+
+def a_card(*alarms: frozenset[Alarm], kind: Kind = Kind.BRI) -> Card:
+    """A card with a port for each set of alarms."""
+    size = 3 if kind is Kind.BRI else 1
+    ports = tuple(
+        Port(i + 1, kind, i + 1, tuple(range(i * size + 1, i * size + size + 1)), found)
+        for i, found in enumerate(alarms)
+    )
+    return Card("x", "card", "", ports)
+
+
+OK, RED = frozenset[Alarm](), frozenset({Alarm.RED})
+IDLE = {number: ChannelState(number, "", OK) for number in range(1, 7)}
+
+
+@pytest.mark.parametrize(
+    ("ports", "cards", "channels", "links", "trouble", "free"),
+    [
+        ((1,), [a_card(OK)], IDLE, {1: True}, Trouble.NONE, 2),
+        ((1,), [a_card(OK)], IDLE | {2: ChannelState(2, "DAHDI/i1/1-1", OK)}, {1: True}, Trouble.NONE, 1),
+        ((1,), [], IDLE, {1: True}, Trouble.CARD_MISSING, 0),
+        ((1,), [a_card(RED)], IDLE, {1: False}, Trouble.NO_SIGNAL, 0),
+        ((1,), [a_card(OK)], IDLE, {1: False}, Trouble.NO_LINK, 0),
+        ((1,), [a_card(OK)], {}, {1: True}, Trouble.NOT_TAKEN, 0),
+        ((1, 2), [a_card(OK, OK)], IDLE, {1: True, 2: True}, Trouble.NONE, 4),
+        ((1, 2), [a_card(OK, RED)], IDLE, {1: True, 2: False}, Trouble.PARTLY, 4),
+        ((1, 2), [a_card(OK)], IDLE, {1: True}, Trouble.CARD_MISSING, 2),
+    ],
+)
+def test_the_state_of_a_line(
+    ports: tuple[int, ...],
+    cards: list[Card],
+    channels: dict[int, ChannelState],
+    links: dict[int, bool],
+    trouble: Trouble,
+    free: int,
+) -> None:
+    (state,) = states_of([a_line(ports=ports)], cards, channels, links)
+    assert (state.trouble, state.free) == (trouble, free)
+
+
+def test_a_handset_that_is_not_plugged_in_is_no_trouble() -> None:
+    line = a_line(LineKind.FXS, phones=("desk_1",))
+    (state,) = states_of([line], [a_card(OK, kind=Kind.FXS)], IDLE, {})
+    assert state.trouble is Trouble.NONE
+
+
+def test_links_are_read() -> None:
+    events = [{"Span": "1", "Up": "Yes"}, {"Span": "2", "Up": "No"}, {"Span": ""}]
+    assert links_in(events) == {1: True, 2: False}
+
+
+NOON = datetime(2026, 3, 2, 11, 0, tzinfo=UTC)
+
+
+def a_state(trouble: Trouble = Trouble.NONE, seconds: float = 0, free: int = 2) -> LineState:
+    """A line that has been like this for so long."""
+    return LineState("isdn", "bri-ptp", 2, 2 - free, free, trouble, NOON - timedelta(seconds=seconds))
+
+
+def test_the_lamp_of_the_lines_tells_the_worst() -> None:
+    assert lines_lamp([], NOON) is Pattern.OFF
+    assert lines_lamp([a_state()], NOON) is Pattern.GREEN
+    assert lines_lamp([a_state(free=0)], NOON) is Pattern.AMBER
+    assert lines_lamp([a_state(), a_state(Trouble.NO_SIGNAL, 59)], NOON) is Pattern.AMBER_BLINKING
+    assert lines_lamp([a_state(), a_state(Trouble.NO_SIGNAL, 60)], NOON) is Pattern.RED
+
+
+def test_every_trouble_has_words() -> None:
+    for trouble in Trouble:
+        german, english = in_words(trouble, "de"), in_words(trouble, "en")
+        assert bool(german) == bool(english) == bool(trouble)
+        assert not german or german != english
+
+
+def test_a_trouble_is_counted_from_when_it_began(tmp_path: Path) -> None:
+    db = open_store(tmp_path / "store.db")
+    later = NOON + timedelta(seconds=30)
+    keep_line_states(db, [a_state(Trouble.NO_SIGNAL)], NOON)
+    keep_line_states(db, [a_state(Trouble.NO_SIGNAL)], later)
+    assert [state.since for state in line_states(db)] == [NOON]
+    keep_line_states(db, [a_state()], later)
+    (state,) = line_states(db)
+    assert (state.trouble, state.since) == (Trouble.NONE, later)
+    keep_line_states(db, [], later)
+    assert line_states(db) == []
+    db.close()
+
+
+def test_a_line_in_trouble_is_said_by_status(tmp_path: Path) -> None:
+    settings = Settings(tmp_path)
+    db = open_store(settings.store)
+    began = times.now() - timedelta(minutes=2)
+    keep_line_states(db, [a_state(Trouble.NO_SIGNAL)], began)
+    found = look(db, settings)
+    assert "Leitung isdn: kein Signal, bitte das Kabel prüfen." in complaints(found, "de")
+    assert "Line isdn: no signal, check the cable." in complaints(found, "en")
+    db.close()
+
+
+def test_the_command_shows_the_lines(tmp_path: Path) -> None:
+    db = open_store(Settings(tmp_path).store)
+    keep_line_states(db, [a_state(Trouble.NO_LINK)], NOON)
+    db.close()
+    result = CliRunner().invoke(main, ["--state", str(tmp_path), "lines", "--json"])
+    assert result.exit_code == 1, "somebody should look"
+    (row,) = json.loads(result.output)
+    assert (row["line"], row["trouble"], row["since"]) == ("isdn", "no link", "2026-03-02T11:00:00.000Z")
+    result = CliRunner().invoke(main, ["--state", str(tmp_path), "lines"], env={"LANG": "de_DE.UTF-8"})
+    assert "2 von 2 frei" in result.output
