@@ -145,12 +145,13 @@ class RunningAttempt:
         if self._callback is None or line is None:
             return None
         rules = callback_rules(self._db)
+        shown = number_of(self._db, self._callback.department)
         return CustomerFacts(
             number=self._callback.number,
             spoken_digits=spoken(self._callback.number, rules.country),
             ticket=self._callback.ticket,
             language=self._callback.language,
-            shown_number=number_of(self._db, self._callback.department),
+            shown_number=line.shown(shown, spoken(shown, rules.country) if shown else ""),
             destination=line.destination(self._callback.number, spoken(self._callback.number, rules.country)),
             confirmation=rules.confirmation or line.analogue,
         )

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 
-from appliance.settings import Settings
+from appliance.hotline.numbers import emergency_numbers, spoken
+from appliance.settings import LineKind, Settings, SipLine
 from appliance.store.database import open_store
-from appliance.store.office import dialled_forms, office_facts, phones
+from appliance.store.office import dialled_forms, numbers, office_facts, phones
 from appliance.telephony.asterisk import AsteriskInstance
 from appliance.telephony.box import box_instance
 from appliance.telephony.lines.country import country
 from appliance.telephony.lines.driver import configure_driver
 from appliance.telephony.lines.finding import find_cards
-from appliance.telephony.lines.wiring import template_values, wire
+from appliance.telephony.lines.wiring import WiredLine, channel_patterns, template_values, wire
 from appliance.telephony.prompts.install import install_prompts
 from appliance.telephony.sandbox import AsteriskProgram
 
@@ -32,6 +34,7 @@ def prepare_box(settings: Settings, program: AsteriskProgram) -> AsteriskInstanc
     install_prompts(settings.prompts, debian_sounds=program.sounds, recordings=settings.own_recordings)
     db = open_store(settings.store)
     facts, desk_phones, dialled = office_facts(db), phones(db), dialled_forms(db)
+    own_numbers = numbers(db)
     db.close()
     wired, faults = wire(settings.card_lines, find_cards())
     for fault in faults:
@@ -52,6 +55,7 @@ def prepare_box(settings: Settings, program: AsteriskProgram) -> AsteriskInstanc
             "call_records": settings.call_records,
             "language": facts.language,
             "languages": ("de", "en"),
+            **emergency_values(settings, wired, facts.country, own_numbers),
             "music_pieces": sorted(str(piece.with_suffix("")) for piece in program.music.iterdir()),
             **template_values(
                 wired,
@@ -67,6 +71,28 @@ def prepare_box(settings: Settings, program: AsteriskProgram) -> AsteriskInstanc
         configure_driver(settings.asterisk / "etc" / "system.conf")
     _finish_torn_line(settings.call_records)
     return instance
+
+
+def emergency_values(
+    settings: Settings, wired: Sequence[WiredLine], land: str, own_numbers: Sequence[str]
+) -> dict[str, object]:
+    """How the dialplan reaches the emergency services: every line that goes out, in their order."""
+    outward = [line for line in settings.lines if isinstance(line, SipLine) or line.kind is not LineKind.FXS]
+    there = {line.line.name: line for line in wired}
+    channels = []
+    for line in outward:
+        if isinstance(line, SipLine):
+            channels.append(f"PJSIP/{line.name}-")
+        elif line.name in there:
+            channels += channel_patterns(there[line.name])
+    usable = [line for line in outward if isinstance(line, SipLine) or line.name in there]
+    return {
+        "emergency_numbers": emergency_numbers(land),
+        "emergency_lines": [line.destination("NUMBER", "NUMBER") for line in usable],
+        "emergency_channels": f"^({'|'.join(channels)})" if channels else "^$",
+        "emergency_ends_calls": settings.emergency_ends_calls,
+        "office_number": spoken(own_numbers[0], land) if own_numbers else "",
+    }
 
 
 def _finish_torn_line(records: Path) -> None:

@@ -52,6 +52,10 @@ class SipLine:
         """What Dial is told to call this number; `digits` are those a person in the country would dial."""
         return f"PJSIP/{number}@{self.name}"
 
+    def shown(self, number: str, digits: str) -> str:  # noqa: ARG002 - an ISDN line shows the digits
+        """The form in which the line takes our own number, which the called person's phone shows."""
+        return number
+
     def carries(self, channel: str) -> bool:
         """Whether this channel of Asterisk is a call on this line."""
         return channel.startswith(f"PJSIP/{self.name}-")
@@ -120,6 +124,10 @@ class DahdiLine:
         """What Dial is told to call this number: any free channel of the group, the last one first."""
         return f"DAHDI/G{self.group}/{digits}"
 
+    def shown(self, number: str, digits: str) -> str:  # noqa: ARG002 - a SIP line shows the number
+        """The form in which the line takes our own number; the exchange may put its own there."""
+        return digits
+
 
 Line = SipLine | DahdiLine
 
@@ -136,6 +144,7 @@ class Settings:
     sip_port: int = 5060
     rtp_ports: range = field(default=range(10000, 10400))
     lines: tuple[Line, ...] = ()
+    emergency_ends_calls: bool = True  # a call to the emergency services gets a line, whoever else has it
 
     @property
     def sip_lines(self) -> tuple[SipLine, ...]:
@@ -190,7 +199,8 @@ class Settings:
             f"# Where this box answers. Changing it needs a restart.\n"
             f"manager_port = {self.manager_port}\nfastagi_port = {self.fastagi_port}\n"
             f'sip_address = "{self.sip_address}"\nsip_port = {self.sip_port}\n'
-            f"rtp_ports = [{self.rtp_ports.start}, {self.rtp_ports.stop}]\n{lines}"
+            f"rtp_ports = [{self.rtp_ports.start}, {self.rtp_ports.stop}]\n"
+            f"emergency_ends_calls = {_toml(self.emergency_ends_calls)}\n{lines}"
         )
 
 
@@ -219,12 +229,18 @@ def read_settings(state: Path) -> Settings:
 def _settings(state: Path, values: Mapping[str, Any]) -> Settings:
     """Raises SettingsError for what cannot be."""
     ports = ("manager_port", "fastagi_port", "sip_port")
-    _only_known(values, (*ports, "sip_address", "rtp_ports", "line"))
+    _only_known(values, (*ports, "sip_address", "rtp_ports", "emergency_ends_calls", "line"))
     given: dict[str, Any] = {name: _port(name, values[name]) for name in ports if name in values}
     if "sip_address" in values:
         given["sip_address"] = _address("sip_address", values["sip_address"])
     if "rtp_ports" in values:
         given["rtp_ports"] = _port_range("rtp_ports", values["rtp_ports"])
+    if "emergency_ends_calls" in values:
+        given["emergency_ends_calls"] = values["emergency_ends_calls"]
+        if type(values["emergency_ends_calls"]) is not bool:
+            raise SettingsError(
+                "emergency_ends_calls must be true or false", "emergency_ends_calls muss true oder false sein"
+            )
     lines = values.get("line", [])
     if type(lines) is not list or not all(type(line) is dict for line in lines):
         raise SettingsError("lines are sections [[line]]", "Leitungen sind Abschnitte [[line]]")

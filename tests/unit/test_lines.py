@@ -408,7 +408,12 @@ def rendered(cards: list[Card], *lines: DahdiLine) -> dict[str, str]:
     )
     templates = templates_in(Path(__file__).parents[2] / "appliance/telephony/config/box")
     names = ("system.conf", "chan_dahdi.conf", "lines.conf")
-    return {name: templates.get_template(f"{name}.j2").render({"language": "de", **values}) for name in names}
+    return {
+        name: templates.get_template(f"{name}.j2").render(
+            {"language": "de", "emergency_numbers": ["110", "112"], **values}
+        )
+        for name in names
+    }
 
 
 def settings_of(text: str, channel: str) -> dict[str, str]:

@@ -123,6 +123,13 @@ def entries(wired: WiredLine, dialled: frozenset[str]) -> list[str]:
     return [*overlap_entries(received), "s"]
 
 
+def channel_patterns(wired: WiredLine) -> list[str]:
+    """How Asterisk's names of calls on this line begin."""
+    if wired.line.is_isdn:
+        return [f"DAHDI/i{span}/" for span in wired.spans]
+    return [f"DAHDI/{channel}-" for channel in wired.carriers]
+
+
 def overlap_entries(numbers: Iterable[str]) -> list[str]:
     """Extensions for numbers that arrive digit by digit: each ends the dialling where it is certain.
 
