@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import math
 import secrets
 import shutil
 import threading
 import time
+import wave
+from array import array
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
+from appliance.hotline.numbers import to_e164
 from appliance.settings import DahdiLine, LineKind, Settings
 from appliance.simulator.exchange import (
     _EVENTS,
@@ -28,7 +32,7 @@ from appliance.simulator.exchange import (
 from appliance.store.config import read_config
 from appliance.telephony.asterisk import render
 from appliance.telephony.manager import ManagerLink
-from appliance.telephony.prompts.install import install_prompts
+from appliance.telephony.prompts.install import install_prompts, sound_file
 from appliance.telephony.sandbox import AsteriskProgram
 from tests.lines.box_inside import STATE
 from tests.lines.loops import LOOPS, system_conf
@@ -120,6 +124,14 @@ class LineExchange(Exchange):
     def stop(self) -> None:
         """Let go of it; it ends with the machine."""
         self._link.stop()
+
+    def dials_in_vain(self, line: str, number: str) -> None:
+        """An outsider dials and is told at once how it is. Raises ActionRefused when no channel is free."""
+        self._link.originate(
+            f"DAHDI/{line}/{number}",
+            {"Context": "caller", "Exten": "s", "Priority": "1"},
+            ring_seconds=20.0,
+        )
 
     def call_out(self, leg: str, endpoint: str, number: str, *, caller: str, name: str) -> Leg:
         """As the exchange over SIP does, but on the group of channels `endpoint` names (``g1``)."""
@@ -267,6 +279,53 @@ class Laboratory:
             self.machine.run("python3", "-c", code, f"{STATE}/freizeichen.db", question)
         )
         return rows
+
+    def line(self, name: str) -> dict[str, Any]:
+        """The state of a line, as the command tells."""
+        return next(row for row in self.command("lines", check=False) if row["line"] == name)
+
+    def lamp(self, name: str) -> str:
+        """What a lamp shows."""
+        rows = self.query(f"SELECT pattern FROM lamps WHERE name = '{name}'")
+        return str(rows[0][0]) if rows else ""
+
+    def calls_of(self, caller: LineCaller) -> list[str]:
+        """The call numbers of this caller's calls, the last one first."""
+        number = to_e164(caller.number, "DE", "0931")
+        rows = self.query(f"SELECT call FROM calls WHERE caller = '{number}' ORDER BY call DESC")
+        return [row[0] for row in rows]
+
+    def outcome(self, caller: LineCaller) -> str:
+        """Wait for the outcome of this caller's call."""
+        number = to_e164(caller.number, "DE", "0931")
+        question = f"SELECT outcome FROM calls WHERE caller = '{number}' AND outcome <> '' ORDER BY call DESC"
+        return str(self.wait_for(f"{number} has an outcome", lambda: self.query(question))[0][0])
+
+    def voice(self, prompt: str) -> Path:
+        """A sound for people to say, here."""
+        file = self.machine.share / f"{prompt}.alaw"
+        if not file.exists():
+            shutil.copy(sound_file(self._prompts, prompt, "de"), file)
+        return file
+
+    def said(self, prompt: str) -> Path:
+        """The same sound, where the exchange plays it."""
+        return Path("/share") / self.voice(prompt).name
+
+    def busy_tone(self) -> Path:
+        """Twelve seconds of the German busy tone: 425 Hz, 480 ms and as much silence."""
+        rate = 8000
+        with wave.open(str(self.machine.share / "busy.wav"), "wb") as file:
+            file.setparams((1, 2, rate, 0, "NONE", ""))
+            tone = array(
+                "h",
+                (
+                    round(6000 * math.sin(2 * math.pi * 425 * n / rate)) if n / rate % 0.96 < 0.48 else 0
+                    for n in range(12 * rate)
+                ),
+            )
+            file.writeframes(tone.tobytes())
+        return Path("/share/busy.wav")
 
     def wait_for(self, what: str, look: Callable[[], T], *, seconds: float = PATIENCE_SECONDS) -> T:
         """Wait until `look` gives something. Raises NotHappened."""
