@@ -296,6 +296,41 @@ def lines_found(settings: Settings, as_proposal: bool) -> None:
         click.secho(f"! {say(fault.german, fault.english)}", fg="red")
 
 
+@lines.command("test")
+@click.argument("name")
+@click.option(
+    "--number", default="", help="Where you can be called, as one dials it; without it no call out."
+)
+@click.pass_obj
+def lines_test(settings: Settings, name: str, number: str) -> None:
+    """Test the line NAME with you at a telephone: dial tone, calls out and in, caller id, hanging up.
+
+    Prints a report to keep. Exit status 1 when a step failed. No caller should be on the line meanwhile.
+    """
+    from appliance.line_test import NoSuchLine, run_line_test
+    from appliance.telephony.lines.bench import Verdict, report
+
+    if not all(character in "0123456789*#" for character in number):
+        raise click.ClickException(
+            say(
+                f"{number} ist keine Rufnummer, wie man sie wählt.",
+                f"{number} is not a number as one dials it.",
+            )
+        )
+    try:
+        line, found = run_line_test(_store(settings), settings, name, number, click.echo)
+    except NoSuchLine as error:
+        known = ", ".join(error.known) or "-"
+        raise click.ClickException(
+            say(
+                f"Es gibt keine Leitung {name} an einer Karte, nur: {known}",
+                f"There is no line {name} on a card, only: {known}",
+            )
+        ) from error
+    click.echo(report(line, found, terminal_language()))
+    sys.exit(1 if any(finding.verdict is Verdict.BAD for finding in found) else 0)
+
+
 @main.command()
 @click.option("--call-back", "call", metavar="CALL", help="Put this caller back in line, to be called back.")
 @_as_json

@@ -66,7 +66,6 @@ BOX_MODULES = (
     "func_dialplan",
     "func_timeout",
     "func_cut",
-    "func_import",
     "app_softhangup",
     "app_stack",
     "app_queue",

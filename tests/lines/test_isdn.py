@@ -101,15 +101,13 @@ def test_a_callback_goes_out_over_a_b_channel_and_shows_our_number(laboratory: L
     second.dials("10")
     second.hears("all-busy")
     second.presses("2")
-    read_back = second.hears("callback-number")
+    read_back = second.hears("callback-to")
     second.hears_digits("01701234521", after=read_back)
     second.presses("1")
     second.hears("callback-promised")
     second.waits_until_cut_off()
     first.hangs_up()
-    rung = anna.times_rung
     anna.answers()
-    assert anna.times_rung > rung or anna.times_rung == rung
     anna.hears("agent-callback")
     anna.presses("1")
     customer = laboratory.phone("01701234521")
