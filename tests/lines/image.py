@@ -15,6 +15,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,7 +59,9 @@ _LIBRARIES_LEFT_OUT = re.compile(
     r"numpy.*|mypy.*|ruff.*|pytest.*|_pytest|hypothesis.*|pip.*|setuptools.*|lameenc.*|__pycache__"
     r"|freizeichen.*|librt.*|.*_mypyc.*|ast_serialize.*|aiosmtpd.*|flask.*|werkzeug.*|waitress.*"
 )
-_IMAGE_MEGABYTES = 700
+_IMAGE_MEGABYTES = 900
+_COMPILED = "/compiled"
+_KEPT_SECONDS = 14 * 24 * 3600
 
 _IN_ROOT = (
     'mount --rbind /proc "$1/proc" && mount --rbind /dev "$1/dev" && exec chroot "$1" /bin/bash -ec "$2"'
@@ -93,7 +96,7 @@ busybox ip link set lo up
 busybox ip address add 10.0.2.15/24 dev eth0
 busybox ip link set eth0 up
 busybox hostname lines
-export PYTHONPATH=/repository:/libraries PYTHONPYCACHEPREFIX=/run/pycache HOME=/root LANG=C.UTF-8
+export PYTHONPATH=/repository:/libraries PYTHONPYCACHEPREFIX=/compiled HOME=/root LANG=C.UTF-8
 exec python3 /repository/tests/lines/inside.py
 """
 
@@ -142,13 +145,22 @@ def ensure_image(progress: Progress) -> Image:
         apt.update(progress)
         archives = _archives(apt)
         folder = cache / f"lines-{_digest(archives)}"
+        _forget_unused(cache, folder)
         if not (folder / "done").exists():
             _make(apt, archives, work / "image", progress)
             shutil.rmtree(folder, ignore_errors=True)
             (work / "image").rename(folder)
+        (folder / "done").touch()
     finally:
         shutil.rmtree(work, ignore_errors=True)
     return Image(folder)
+
+
+def _forget_unused(cache: Path, wanted: Path) -> None:
+    """Machines nobody has used for two weeks were made from packages and sources that have changed."""
+    for done in cache.glob("lines-*/done"):
+        if done.parent != wanted and time.time() - done.stat().st_mtime > _KEPT_SECONDS:
+            shutil.rmtree(done.parent)
 
 
 def _archives(apt: PrivateApt) -> dict[str, list[str]]:
@@ -221,9 +233,14 @@ def _compile(root: Path, version: str) -> Path:
         f" make -j2 -C /usr/lib/modules/{version}/build M={inside}/drivers/dahdi"
         f" DAHDI_INCLUDE={inside}/include {wanted} modules"
     )
+    _in_root(root, commands)
+    return source / "drivers"
+
+
+def _in_root(root: Path, commands: str) -> None:
+    """Run commands in a tree as if it were the whole machine."""
     user = [] if os.geteuid() == 0 else ["--map-root-user"]
     _run("unshare", *user, "--mount", "sh", "-ec", _IN_ROOT, "sh", str(root), commands)
-    return source / "drivers"
 
 
 class _Modules:
@@ -304,6 +321,9 @@ def _finish_guest(root: Path, modules: _Modules) -> None:
     if not (sounds / "en").exists():
         (sounds / "en").symlink_to("en_US_f_Allison")
     _copy_libraries(root)
+    # An emulated processor is slow at this.
+    compiled = "/usr/lib/python3.* /libraries"
+    _in_root(root, f"PYTHONPYCACHEPREFIX={_COMPILED} python3 -m compileall -q -j 2 {compiled} || true")
 
 
 def _copy_libraries(root: Path) -> None:
