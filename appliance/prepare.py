@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from appliance.hotline.numbers import emergency_numbers, spoken
@@ -11,9 +12,9 @@ from appliance.settings import LineKind, Settings, SipLine
 from appliance.store.database import open_store
 from appliance.store.office import dialled_forms, numbers, office_facts, phones
 from appliance.telephony.asterisk import AsteriskInstance
-from appliance.telephony.box import box_instance
+from appliance.telephony.box import box_instance, box_templates
 from appliance.telephony.lines.country import country
-from appliance.telephony.lines.driver import configure_driver
+from appliance.telephony.lines.driver import configure_lines
 from appliance.telephony.lines.finding import find_cards
 from appliance.telephony.lines.wiring import WiredLine, channel_patterns, template_values, wire
 from appliance.telephony.prompts.install import install_prompts
@@ -26,8 +27,8 @@ def prepare_box(settings: Settings, program: AsteriskProgram) -> AsteriskInstanc
     """Make everything Asterisk needs before it starts, from the store and the settings.
 
     Raises MissingPrompts when a prompt has no sound: a caller must never hear silence or
-    another language instead. Lines whose card is not there are left out; the log says so.
-    Raises DriverError when DAHDI refuses a card's configuration.
+    another language instead. Lines whose card is not there, or which the driver refuses, are left
+    out; the log says so.
     """
     for folder in (settings.recordings, settings.own_recordings):
         folder.mkdir(parents=True, exist_ok=True)
@@ -37,7 +38,16 @@ def prepare_box(settings: Settings, program: AsteriskProgram) -> AsteriskInstanc
     own_numbers = numbers(db)
     db.close()
     wired, faults = wire(settings.card_lines, find_cards())
-    for fault in faults:
+    line_values = partial(
+        template_values,
+        country=country(facts.country),
+        area_code=facts.area_code,
+        dialled=dialled,
+        extensions={phone["name"]: phone["extension"] for phone in desk_phones},
+    )
+    template = box_templates().get_template("system.conf.j2")
+    taken, refused = configure_lines(wired, lambda line: template.render(line_values([line])), settings.state)
+    for fault in faults + refused:
         log.error("%s", fault.english)
     instance, _ = box_instance(
         program,
@@ -55,20 +65,12 @@ def prepare_box(settings: Settings, program: AsteriskProgram) -> AsteriskInstanc
             "call_records": settings.call_records,
             "language": facts.language,
             "languages": ("de", "en"),
-            **emergency_values(settings, wired, facts.country, own_numbers),
+            **emergency_values(settings, taken, facts.country, own_numbers),
             "music_pieces": sorted(str(piece.with_suffix("")) for piece in program.music.iterdir()),
-            **template_values(
-                wired,
-                country(facts.country),
-                area_code=facts.area_code,
-                dialled=dialled,
-                extensions={phone["name"]: phone["extension"] for phone in desk_phones},
-            ),
+            **line_values(taken),
         },
         phones=desk_phones,
     )
-    if wired:
-        configure_driver(settings.asterisk / "etc" / "system.conf")
     _finish_torn_line(settings.call_records)
     return instance
 

@@ -7,7 +7,9 @@ import secrets
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from appliance.telephony.asterisk import AsteriskInstance, render, write_configuration
+import jinja2
+
+from appliance.telephony.asterisk import AsteriskInstance, render, templates_in, write_configuration
 from appliance.telephony.modules import BOX_MODULES, CARD_MODULES
 from appliance.telephony.sandbox import AsteriskProgram
 
@@ -23,6 +25,11 @@ def manager_secret(folder: Path) -> str:
         with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as secret:
             secret.write(secrets.token_urlsafe(24))
     return file.read_text()
+
+
+def box_templates() -> jinja2.Environment:
+    """The templates of the box's own files."""
+    return templates_in(_TEMPLATES)
 
 
 def box_instance(

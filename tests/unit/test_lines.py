@@ -22,6 +22,7 @@ from appliance.store.database import open_store
 from appliance.store.lines import keep_line_states, line_states
 from appliance.telephony.asterisk import templates_in
 from appliance.telephony.lines.country import country
+from appliance.telephony.lines.driver import configure_lines
 from appliance.telephony.lines.finding import find_cards
 from appliance.telephony.lines.hardware import (
     Alarm,
@@ -401,7 +402,7 @@ def rendered(cards: list[Card], *lines: DahdiLine) -> dict[str, str]:
     assert not faults
     values = template_values(
         wired,
-        country("DE"),
+        country=country("DE"),
         area_code="0931",
         dialled=["+4993155510", "93155510", "93155520"],
         extensions={"desk_1": "21"},
@@ -638,3 +639,23 @@ def test_the_command_shows_the_lines(tmp_path: Path) -> None:
     assert (row["line"], row["trouble"], row["since"]) == ("isdn", "no link", "2026-03-02T11:00:00.000Z")
     result = CliRunner().invoke(main, ["--state", str(tmp_path), "lines"], env={"LANG": "de_DE.UTF-8"})
     assert "2 von 2 frei" in result.output
+
+
+def test_a_line_the_driver_refuses_does_not_take_the_others_with_it(
+    cards: list[Card], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "bin" / "dahdi_cfg"
+    program.parent.mkdir()
+    program.write_text('#!/bin/sh\nif grep -q wrong "$2"; then echo "not\nsupported" >&2; exit 1; fi\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}:/usr/bin:/bin")
+    card = cards[0].identity
+    lines = [
+        DahdiLine("wrong", LineKind.BRI_PTP, (1,), card=card),
+        DahdiLine("right", LineKind.PRI, (2,), card=card),
+    ]
+    wired = [wire([replace(line, kind=LineKind.BRI_PTP)], cards)[0][0] for line in lines]
+    taken, (fault,) = configure_lines(wired, lambda line: f"# {line.line.name}", tmp_path)
+    assert [line.line.name for line in taken] == ["right"]
+    assert fault.english == "Line wrong: the driver does not take it like this: not supported"
+    assert not list(tmp_path.glob("system-*"))

@@ -91,8 +91,8 @@ def wire(lines: Iterable[DahdiLine], cards: Sequence[Card]) -> tuple[list[WiredL
 
 def template_values(
     wired: Sequence[WiredLine],
-    country: Country,
     *,
+    country: Country,
     area_code: str,
     dialled: Iterable[str],
     extensions: Mapping[str, str],
