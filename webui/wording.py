@@ -19,6 +19,7 @@ _RHYTHMS: Final = ("", "blinking", "pulse")
 _LONGEST_DETAIL: Final = 200
 _AGENT_STEPS: Final = (
     "agent rings",
+    "agent not free",
     "agent did not answer",
     "agent refused",
     "phone unreachable",
@@ -52,6 +53,7 @@ class Wording:
         self._asterisk_silent = board.asterisk_silent
         self._calls_known = board.calls_known
         self._titles = {agent.name: agent.title for agent in board.agents}
+        self._departments = {department.name: department.title for department in board.departments}
 
     def clock(self, instant: str, *, seconds: bool = False) -> str:
         """The office's time of day, with the date when it is not today's."""
@@ -146,6 +148,8 @@ class Wording:
             return f"{step.step} {detail}".strip()
         if step.step in _AGENT_STEPS:
             detail = self._titles.get(detail, detail)
+        elif step.step == "department":
+            detail = self._departments.get(detail, detail)
         elif step.step == "message kept":
             detail = self.length(detail)
         elif step.step == "ended":

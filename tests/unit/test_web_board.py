@@ -36,6 +36,8 @@ HERE = {"Origin": "http://localhost"}
 DEADLINE_SECONDS = 10
 APPLIANCE = Path(dialog.__file__).parents[1]
 
+SCHEDULE = "INSERT INTO schedule (department, at, state) VALUES"
+
 
 def ago(seconds: float) -> str:
     return times.to_text(times.now() - timedelta(seconds=seconds))
@@ -57,7 +59,8 @@ def db(path: Path) -> Iterator[Database]:
                 f"{NEW_DEPARTMENT} (?, ?, 'de', ?, 'greeting', 0, 20, 10, 120)",
                 [name, title, f"{name}@example.org"],
             )
-        db.execute("INSERT INTO numbers VALUES ('+4993155510', 'front'), ('+4993155511', 'support')")
+        for number, department in (("+4993155510", "front"), ("+4993155511", "support")):
+            db.execute("INSERT INTO numbers (number, department) VALUES (?, ?)", [number, department])
         for name, title, extension in (("anna", "Anna Beck", "21"), ("bob", "Bob Öz", "22")):
             db.execute("INSERT INTO phones VALUES (?, ?, 'secret')", [f"desk-{name}", extension])
             db.execute("INSERT INTO agents VALUES (?, ?, ?)", [name, title, f"desk-{name}"])
@@ -266,8 +269,8 @@ def test_departments_say_whether_they_are_open_why_and_who_is_there(
     client: FlaskClient, db: Database
 ) -> None:
     with db.conn:
-        db.execute("INSERT INTO schedule VALUES ('front', ?, 'open')", [ago(3600)])
-        db.execute("INSERT INTO schedule VALUES ('front', '2099-03-02T16:30:00.000Z', 'closed')")
+        db.execute(f"{SCHEDULE} ('front', ?, 'open')", [ago(3600)])
+        db.execute(f"{SCHEDULE} ('front', '2099-03-02T16:30:00.000Z', 'closed')")
         db.execute("UPDATE departments SET always_open = 1 WHERE name = 'support'")
     page = get(client)
     assert words(page, "department-front") == "Empfang 1 Person verfügbar offen bis Mo 2.3. 17:30"
@@ -611,7 +614,7 @@ def test_a_callback_waits_for_its_department_and_for_who_is_calling_in(
     add_call(db, "c1")
     callback = owe(db, "c1", "+4917612345678")
     with db.conn:
-        db.execute("INSERT INTO schedule VALUES ('front', ?, 'closed')", [ago(60)])
+        db.execute(f"{SCHEDULE} ('front', ?, 'closed')", [ago(60)])
     assert "wartet, bis die Abteilung öffnet" in words(get(client), f"callback-{callback}")
     add_call(db, "c2", caller="+4917612345678")
     assert "ist gerade selbst am Telefon" in words(get(client), f"callback-{callback}")
