@@ -50,13 +50,21 @@ _GUEST = AsteriskProgram(
     Path("/usr/share/asterisk/moh"),
     "",
 )
-BOX_LINES = (
-    DahdiLine("isdn", LineKind.BRI_PTP, (1,), card=LOOPS["ptp"].card, head="931555", group=1),
-    DahdiLine("bus", LineKind.BRI_PTMP, (1,), card=LOOPS["bus"].card, msns=("55520", "55530"), group=2),
-    DahdiLine("old", LineKind.FXO, (1,), card=LOOPS["analogue"].card, number="+4993155510", group=3),
-    DahdiLine("desk", LineKind.FXS, (1, 2), card=LOOPS["handsets"].card, phones=("old_1", "old_2"), group=4),
-    DahdiLine("spare", LineKind.BRI_PTP, (1,), card=LOOPS["spare"].card, group=5),
-    DahdiLine("trunk", LineKind.PRI, (1,), card=LOOPS["trunk"].card, group=6),
+# An emulated processor is often late, and there is no echo in a loop.
+_SLOW: dict[str, Any] = {"echo_canceller": "none", "buffers": 32}
+_EXTRA = {
+    "isdn": (LineKind.BRI_PTP, "ptp", {"head": "931555"}),
+    "bus": (LineKind.BRI_PTMP, "bus", {"msns": ("55520", "55530")}),
+    "old": (LineKind.FXO, "analogue", {"number": "+4993155510"}),
+    "desk": (LineKind.FXS, "handsets", {"ports": (1, 2), "phones": ("old_1", "old_2")}),
+    "spare": (LineKind.BRI_PTP, "spare", {}),
+    "trunk": (LineKind.PRI, "trunk", {}),
+}
+BOX_LINES = tuple(
+    DahdiLine(
+        **{"name": name, "kind": kind, "ports": (1,), "card": LOOPS[loop].card, "group": group} | _SLOW | more
+    )
+    for group, (name, (kind, loop, more)) in enumerate(_EXTRA.items(), start=1)
 )
 
 
