@@ -133,6 +133,10 @@ class LineExchange(Exchange):
         """Let go of it; it ends with the machine."""
         self._link.stop()
 
+    def variable(self, channel: str, name: str) -> str:
+        """What a variable or function of a channel is."""
+        return self._link.send("Getvar", {"Channel": channel, "Variable": name}).get("Value", "")
+
     def dials_in_vain(self, line: str, number: str) -> None:
         """An outsider dials and is told at once how it is. Raises ActionRefused when no channel is free."""
         self._link.originate(
@@ -176,6 +180,16 @@ class LineCaller(Caller):
         self._placed = self._exchange.call_out(
             f"caller-{Caller._counter}", line, number, caller=self.number, name=self.name
         )
+
+    def dials_slowly(self, digits: str, line: str = "g1") -> None:
+        """Dial digit by digit: the first goes out with the call, the others follow one by one."""
+        self.dials(digits[0], line)
+        self._exchange.wait_for("the call is under way", lambda: self._state() == "Dialing")
+        self.presses(digits[1:])
+
+    def _state(self) -> str:
+        assert isinstance(self._exchange, LineExchange)
+        return self._exchange.variable(self._leg().channel, "CHANNEL(state)")
 
 
 class Laboratory:

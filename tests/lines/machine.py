@@ -64,6 +64,7 @@ class Machine:
                 stderr=subprocess.STDOUT,
                 env=os.environ | environment,
                 preexec_fn=_begin,
+                process_group=0,  # Ctrl-C is for us, who keep its logs first
             )
         deadline = time.monotonic() + _BOOT_SECONDS
         while "the machine listens" not in self._console():

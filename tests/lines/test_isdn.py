@@ -34,8 +34,7 @@ def test_who_dials_a_number_behind_the_head_number_talks_to_the_agent(laboratory
 
 def test_digits_that_arrive_one_by_one_are_waited_for(laboratory: Laboratory) -> None:
     caller = laboratory.caller("01701234501")
-    caller.dials("1")
-    caller.presses("0")
+    caller.dials_slowly("10")
     caller.hears("greeting")
     caller.hears("nobody-present")
 
