@@ -23,6 +23,7 @@ _TEXTS = {
     "caller_id": re.compile(r"v23|bell|dtmf|none"),
     "echo_canceller": re.compile(r"mg2|kb1|sec|sec2|jpah|oslec|hwec|none"),
 }
+_LONGEST_PATIENCE = 86_400  # a day
 _LOUDEST_GAIN = 20.0  # decibels
 _BUFFERS = range(2, 33)  # DAHDI has 32 at most
 
@@ -149,6 +150,8 @@ class Settings:
     lines: tuple[Line, ...] = ()
     emergency_ends_calls: bool = True  # a call to the emergency services gets a line, whoever else has it
 
+    line_patience_seconds: int = 60  # after which a line's trouble is for somebody to look at
+
     @property
     def sip_lines(self) -> tuple[SipLine, ...]:
         """The lines that come over the network."""
@@ -203,6 +206,7 @@ class Settings:
             f"manager_port = {self.manager_port}\nfastagi_port = {self.fastagi_port}\n"
             f'sip_address = "{self.sip_address}"\nsip_port = {self.sip_port}\n'
             f"rtp_ports = [{self.rtp_ports.start}, {self.rtp_ports.stop}]\n"
+            f"line_patience_seconds = {self.line_patience_seconds}\n"
             f"emergency_ends_calls = {_toml(self.emergency_ends_calls)}\n{lines}"
         )
 
@@ -232,7 +236,9 @@ def read_settings(state: Path) -> Settings:
 def _settings(state: Path, values: Mapping[str, Any]) -> Settings:
     """Raises SettingsError for what cannot be."""
     ports = ("manager_port", "fastagi_port", "sip_port")
-    _only_known(values, (*ports, "sip_address", "rtp_ports", "emergency_ends_calls", "line"))
+    _only_known(
+        values, (*ports, "sip_address", "rtp_ports", "emergency_ends_calls", "line_patience_seconds", "line")
+    )
     given: dict[str, Any] = {name: _port(name, values[name]) for name in ports if name in values}
     if "sip_address" in values:
         given["sip_address"] = _address("sip_address", values["sip_address"])
@@ -243,6 +249,13 @@ def _settings(state: Path, values: Mapping[str, Any]) -> Settings:
         if type(values["emergency_ends_calls"]) is not bool:
             raise SettingsError(
                 "emergency_ends_calls must be true or false", "emergency_ends_calls muss true oder false sein"
+            )
+    if "line_patience_seconds" in values:
+        seconds = given["line_patience_seconds"] = values["line_patience_seconds"]
+        if type(seconds) is not int or not 0 <= seconds <= _LONGEST_PATIENCE:
+            raise SettingsError(
+                f"line_patience_seconds must be a whole number up to {_LONGEST_PATIENCE}",
+                f"line_patience_seconds muss eine ganze Zahl bis {_LONGEST_PATIENCE} sein",
             )
     lines = values.get("line", [])
     if type(lines) is not list or not all(type(line) is dict for line in lines):

@@ -97,7 +97,9 @@ def look(db: Database, settings: Settings) -> dict[str, Any]:
         "prompts_missing": _missing_prompts(db, settings),
         "lines_in_trouble": [
             {"line": state.line, "trouble": str(state.trouble)}
-            for state in lasting(line_states(db), times.now())
+            for state in lasting(
+                line_states(db), times.now(), timedelta(seconds=settings.line_patience_seconds)
+            )
         ],
         "disk_free_bytes": shutil.disk_usage(settings.state).free,
     }

@@ -94,7 +94,11 @@ class Supervisor:
             settings, lambda: self.switchboard, self._orders_link, on_no_call=self._attempt_without_call
         )
         self.switchboard = Switchboard(
-            settings.store, wake=self._wake, call_back=self.calling_back.begin, mirror=self._mirror
+            settings.store,
+            line_patience=timedelta(seconds=settings.line_patience_seconds),
+            wake=self._wake,
+            call_back=self.calling_back.begin,
+            mirror=self._mirror,
         )
         self.bookkeeper = Bookkeeper(
             settings.store,

@@ -23,7 +23,7 @@ from typing import TypeVar
 from appliance.hotline.callbacks import Callback
 from appliance.hotline.estimate import History, expected_wait_seconds
 from appliance.hotline.lamps import Pattern, picture
-from appliance.hotline.line_states import LineState, lines_lamp
+from appliance.hotline.line_states import PATIENCE, LineState, lines_lamp
 from appliance.hotline.matching import WaitingCaller, ahead_of, match, others_serve, serves
 from appliance.hotline.presence import Agent, PhoneState, Presence, after_press, phone_state
 from appliance.hotline.ringing import Chance, Ring
@@ -59,6 +59,7 @@ class Switchboard:
 
     `wake(channel)` ends a waiting caller's wait, `call_back(callback, agent)` begins an attempt whose
     end is reported by `callback_over`, `mirror` shows presence to Asterisk. None of them may block.
+    A line's trouble that lasts longer than `line_patience` is shown as one that somebody must look at.
     """
 
     def __init__(
@@ -68,8 +69,10 @@ class Switchboard:
         wake: Callable[[str], None],
         call_back: Callable[[Callback, Agent], None],
         mirror: Callable[[dict[str, Presence]], None],
+        line_patience: timedelta = PATIENCE,
         clock: Callable[[], datetime] = times.now,
     ) -> None:
+        self._line_patience = line_patience
         self._store_path = store_path
         self._wake = wake
         self._call_back = call_back
@@ -372,7 +375,7 @@ class Switchboard:
             undelivered_messages=self._undelivered,
             now=self._clock(),
         )
-        lamps["lines"] = lines_lamp(self._line_states, self._clock())
+        lamps["lines"] = lines_lamp(self._line_states, self._clock(), self._line_patience)
         if lamps != self._lamps:
             people.show_lamps(self._db, lamps, self._clock())
             self._lamps = lamps

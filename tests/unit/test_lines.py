@@ -311,6 +311,7 @@ def test_what_does_not_fit_is_left_out_and_said(cards: list[Card]) -> None:
         ('kind = "fxo"\nports = [1]\nnumber = "1"\npolarity_answers = 1', "polarity_answers must be true or"),
         ('kind = "fxs"\nports = [1, 2]\nphones = ["a"]', "phones must name a phone for each port"),
         ('kind = "fxs"\nports = [1]\nphones = ["a]"]', "phones must be a list of texts of letters"),
+        ('kind = "pri"\nports = [1]\nbuffers = 99', "buffers must be a whole number from 2 to 32"),
         ('kind = "pri"\nports = [1]\nhost = "x"', "there is no setting host"),
     ],
 )
@@ -319,6 +320,26 @@ def test_a_line_that_cannot_be_is_refused(tmp_path: Path, text: str, complaint: 
     with pytest.raises(SettingsError, match=complaint) as caught:
         read_settings(tmp_path)
     assert caught.value.german != caught.value.english
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("line_patience_seconds = -1", "line_patience_seconds must be a whole number"),
+        ("line_patience_seconds = 1.5", "line_patience_seconds must be a whole number"),
+        ("emergency_ends_calls = 1", "emergency_ends_calls must be true or false"),
+    ],
+)
+def test_a_setting_of_all_lines_that_cannot_be_is_refused(tmp_path: Path, text: str, complaint: str) -> None:
+    (tmp_path / "box.toml").write_text(text + "\n")
+    with pytest.raises(SettingsError, match=complaint):
+        read_settings(tmp_path)
+
+
+def test_settings_of_all_lines_are_read_back(tmp_path: Path) -> None:
+    settings = Settings(tmp_path, emergency_ends_calls=False, line_patience_seconds=300)
+    settings.write()
+    assert read_settings(tmp_path) == settings
 
 
 def test_two_lines_have_two_names(tmp_path: Path) -> None:
@@ -623,6 +644,8 @@ def test_a_line_in_trouble_is_said_by_status(tmp_path: Path) -> None:
     db = open_store(settings.store)
     began = times.now() - timedelta(minutes=2)
     keep_line_states(db, [a_state(Trouble.NO_SIGNAL)], began)
+    patient = replace(settings, line_patience_seconds=300)
+    assert "Line isdn: no signal, check the cable." not in complaints(look(db, patient), "en")
     found = look(db, settings)
     assert "Leitung isdn: kein Signal, bitte das Kabel prüfen." in complaints(found, "de")
     assert "Line isdn: no signal, check the cable." in complaints(found, "en")
