@@ -90,7 +90,15 @@ def emergency_values(
     usable = [line for line in outward if isinstance(line, SipLine) or line.name in there]
     return {
         "emergency_numbers": emergency_numbers(land),
-        "emergency_lines": [line.destination("NUMBER", "NUMBER") for line in usable],
+        "emergency_lines": [
+            *(
+                line.destination_if_alive("NUMBER")
+                if isinstance(line, SipLine)
+                else line.destination("NUMBER", "NUMBER")
+                for line in usable
+            ),
+            *(line.destination("NUMBER", "NUMBER") for line in usable if isinstance(line, SipLine)),
+        ],
         "emergency_channels": f"^({'|'.join(channels)})" if channels else "^$",
         "emergency_ends_calls": settings.emergency_ends_calls,
         "office_number": spoken(own_numbers[0], land) if own_numbers else "",

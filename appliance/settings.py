@@ -51,7 +51,14 @@ class SipLine:
     analogue: bool = False
 
     def destination(self, number: str, digits: str) -> str:  # noqa: ARG002 - an ISDN line dials the digits
-        """What Dial is told to call this number; `digits` are those a person in the country would dial."""
+        """What Dial is told to call this number; `digits` are those a person in the country would dial.
+
+        It is tried also when the line did not answer the last time it was asked.
+        """
+        return f"PJSIP/{self.name}/sip:{number}@{self.host}:{self.port}"
+
+    def destination_if_alive(self, number: str) -> str:
+        """The same, but failing at once when the line is not known to be alive."""
         return f"PJSIP/{number}@{self.name}"
 
     def shown(self, number: str, digits: str) -> str:  # noqa: ARG002 - an ISDN line shows the digits

@@ -32,7 +32,14 @@ _KEY_SECONDS = 0.2  # from one key to the next
 _PERHAPS_ALIKE = 0.6  # for people to read: not enough to say it was heard
 _LISTEN_SECONDS = 0.15  # a recording grows in steps; there is no use in looking more often
 _TEMPLATES = Path(__file__).parent / "config"
-_MODULES = (*SIP_MODULES, "res_statsd", "res_pjsip_outbound_registration", "app_mixmonitor", "app_userevent")
+_MODULES = (
+    *SIP_MODULES,
+    "res_statsd",
+    "res_pjsip_outbound_registration",
+    "app_mixmonitor",
+    "app_userevent",
+    "func_groupcount",
+)
 _EVENTS = ("Newchannel", "Newstate", "Hangup", "MixMonitorStart", "UserEvent")
 T = TypeVar("T")
 
@@ -181,6 +188,10 @@ class Exchange:
                 if remaining <= 0:
                     raise NotHappened(f"not within {timeout_seconds:g} s: {what}")
                 self._changed.wait(min(remaining, 0.1))
+
+    def has_channels(self, count: int) -> None:
+        """Let the line to the box carry only so many calls at once; 0 for as many as there are."""
+        self.order("Setvar", Variable="CAPACITY", Value=str(count))
 
     def order(self, action: str, **headers: str) -> None:
         """Send one manager action to the exchange."""

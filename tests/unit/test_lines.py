@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -342,6 +342,17 @@ def test_settings_of_all_lines_are_read_back(tmp_path: Path) -> None:
     assert read_settings(tmp_path) == settings
 
 
+def test_the_example_for_people_is_one_the_box_takes(tmp_path: Path) -> None:
+    readme = Path(__file__).parents[2] / "appliance/telephony/lines/README.md"
+    text = readme.read_text(encoding="utf-8")
+    (tmp_path / "box.toml").write_text(text.partition("```toml\n")[2].partition("```")[0])
+    settings = read_settings(tmp_path)
+    assert [line.name for line in settings.card_lines] == ["isdn", "bus", "fax_line"]
+    assert [line.group for line in settings.card_lines] == [1, 2, 3]
+    for field in fields(DahdiLine):
+        assert field.name in ("name", "group") or f"`{field.name}`" in text, f"{field.name} is not explained"
+
+
 def test_two_lines_have_two_names(tmp_path: Path) -> None:
     line = '[[line]]\nname = "line"\nkind = "pri"\nports = [1]\n'
     (tmp_path / "box.toml").write_text(line + line)
@@ -355,7 +366,9 @@ def test_a_line_knows_how_many_calls_it_carries_and_how_it_is_dialled() -> None:
     assert isdn.destination("+491701234567", "01701234567") == "DAHDI/G3/01701234567"
     assert DahdiLine("old", LineKind.FXO, (1,), number="1").analogue
     assert not DahdiLine("old", LineKind.FXO, (1,), number="1", polarity_answers=True).analogue
-    assert SipLine("net", "h", 1).destination("+491701234567", "01701234567") == "PJSIP/+491701234567@net"
+    net = SipLine("net", "h", 5060)
+    assert net.destination("+491701234567", "01701234567") == "PJSIP/net/sip:+491701234567@h:5060"
+    assert net.destination_if_alive("112") == "PJSIP/112@net"
     assert SipLine("net", "h", 1).carries("PJSIP/net-00000001")
     assert not SipLine("net", "h", 1).carries("PJSIP/net2-00000001")
 
