@@ -58,7 +58,6 @@ _EXTRA = {
     "old": (LineKind.FXO, "analogue", {"number": "+4993155510"}),
     "desk": (LineKind.FXS, "handsets", {"ports": (1, 2), "phones": ("old_1", "old_2")}),
     "spare": (LineKind.BRI_PTP, "spare", {}),
-    "trunk": (LineKind.PRI, "trunk", {}),
 }
 BOX_LINES = tuple(
     DahdiLine(
@@ -175,7 +174,7 @@ class LineCaller(Caller):
     """A person outside who rings in over a card's line."""
 
     def dials(self, number: str, line: str = "g1") -> None:
-        """Dial these digits on a group of the exchange's channels: g1 ptp, g2 bus, g3 analogue, g5 E1."""
+        """Dial these digits on a group of the exchange's channels: g1 ptp, g2 bus, g3 analogue."""
         Caller._counter += 1
         self._placed = self._exchange.call_out(
             f"caller-{Caller._counter}", line, number, caller=self.number, name=self.name

@@ -26,8 +26,7 @@ class Loop:
     @property
     def d_channel(self) -> int:
         """The exchange's D-channel, 0 for none."""
-        place = {3: 3, 31: 16}.get(self.channels, 0)
-        return self.first + self.channels + place - 1 if place else 0
+        return self.first + 2 * self.channels - 1 if self.signalling[1] else 0
 
     @property
     def exchange_carriers(self) -> str:
@@ -58,7 +57,6 @@ LOOPS = _loops(
     ("analogue", 1, "fxoks", ""),
     ("handsets", 2, "fxsks", ""),
     ("spare", 3, "bchan", "dchan"),
-    ("trunk", 31, "bchan", "dchan"),
 )
 
 
