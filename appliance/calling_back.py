@@ -13,13 +13,16 @@ from appliance.hotline.numbers import clean_caller_name, spoken
 from appliance.hotline.presence import Agent
 from appliance.hotline.ringing import Ring
 from appliance.language import say_in
-from appliance.settings import Settings, SipLine
+from appliance.settings import Line, Settings, SipLine
 from appliance.store import callbacks, times
 from appliance.store.database import open_store
 from appliance.store.office import agent_at, callback_rules, department, number_of, office_facts
 from appliance.switchboard import Switchboard
 from appliance.telephony.callback_call import CustomerFacts, call_back
 from appliance.telephony.fastagi import CallerLeg
+from appliance.telephony.lines.finding import find_cards
+from appliance.telephony.lines.states import channel_states, free_channels
+from appliance.telephony.lines.wiring import wire
 from appliance.telephony.manager import ActionRefused, ManagerError, ManagerLink
 
 log = logging.getLogger(__name__)
@@ -77,7 +80,7 @@ class CallingBack:
 
     def look_at_line(self) -> bool:
         """Tell the switchboard whether the line has a channel to spare, and return it."""
-        line = _line(self._settings)
+        line = next(iter(self._settings.outward_lines), None)
         try:
             has_room = line is not None and line_has_room(
                 line.channels, self._busy_channels(line), somebody_waits=self._switchboard().somebody_waits()
@@ -87,9 +90,14 @@ class CallingBack:
         self._switchboard().line_room(has_room)
         return has_room
 
-    def _busy_channels(self, line: SipLine) -> int:
-        channels = self._orders.send_list("CoreShowChannels", {})
-        return sum(event.headers.get("Channel", "").startswith(f"PJSIP/{line.name}-") for event in channels)
+    def _busy_channels(self, line: Line) -> int:
+        """How many channels of the line cannot take a call now."""
+        if isinstance(line, SipLine):
+            channels = self._orders.send_list("CoreShowChannels", {})
+            return sum(line.carries(event.headers.get("Channel", "")) for event in channels)
+        wired, _ = wire([line], find_cards())
+        free = free_channels(channel_states(self._orders), wired[0].carriers) if wired else 0
+        return line.channels - free
 
     def _ring_agent(self, callback: Callback, agent: Agent) -> None:
         """Ring the agent; what comes after he has picked up is told by the dialog."""
@@ -150,17 +158,18 @@ class RunningAttempt:
 
     def customer(self) -> CustomerFacts | None:
         """Whom this attempt is for; None when the request is settled already."""
-        line = _line(self._settings)
+        line = next(iter(self._settings.outward_lines), None)
         if self._callback is None or line is None:
             return None
         rules = callback_rules(self._db)
+        shown = number_of(self._db, self._callback.department)
         return CustomerFacts(
             number=self._callback.number,
             spoken_digits=spoken(self._callback.number, rules.country),
             ticket=self._callback.ticket,
             language=self._callback.language,
-            shown_number=number_of(self._db, self._callback.department),
-            line=line.name,
+            shown_number=line.shown(shown, spoken(shown, rules.country) if shown else ""),
+            destination=line.destination(self._callback.number, spoken(self._callback.number, rules.country)),
             confirmation=rules.confirmation or line.analogue,
         )
 
@@ -179,8 +188,3 @@ class RunningAttempt:
     def over(self, ring: Ring) -> None:
         """Tell how it ended for the agent: he is in wrap-up, refused, or free again."""
         self._switchboard.callback_over(callbacks.id_of(self._attempt), ring)
-
-
-def _line(settings: Settings) -> SipLine | None:
-    """The line callbacks go out on."""
-    return settings.lines[0] if settings.lines else None

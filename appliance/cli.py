@@ -15,17 +15,19 @@ from sqlite_utils import Database
 
 from appliance import __version__
 from appliance.boxes_command import boxes
+from appliance.hotline.line_states import in_words
 from appliance.hotline.night import NIGHT_MODES
 from appliance.hotline.numbers import readable
 from appliance.hotline.presence import Presence
 from appliance.language import say, terminal_language
 from appliance.mail.night_letter import forgotten_in_words
 from appliance.panel_command import panel
-from appliance.settings import Settings, SettingsError, read_settings
+from appliance.settings import Settings, SettingsError, line_text, read_settings
 from appliance.store import ledger, night, people, times
 from appliance.store.callbacks import cancel
 from appliance.store.config import ConfigError, export_config, import_config, read_config, write_config
 from appliance.store.database import open_store
+from appliance.store.lines import line_states
 from appliance.store.liveness import Alive, AlreadyRunning, supervisor_runs
 from appliance.store.missed import call_back, missed_callers
 from appliance.store.office import callback_refusal, office_facts
@@ -265,6 +267,106 @@ def status(settings: Settings, as_json: bool) -> None:
         for problem in problems:
             click.secho(f"! {problem}", fg="red")
     sys.exit(1 if problems else 0)
+
+
+@main.group(invoke_without_command=True)
+@_as_json
+@click.pass_context
+def lines(context: click.Context, as_json: bool) -> None:
+    """Show the lines and what they can do now. Exit status 1 when one has a trouble."""
+    if context.invoked_subcommand is not None:
+        return
+    states = line_states(_store(context.obj))
+    rows = [
+        {
+            "line": state.line,
+            "kind": state.kind,
+            "channels": state.channels,
+            "busy": state.busy,
+            "free": state.free,
+            "trouble": str(state.trouble),
+            "since": times.to_text(state.since) if state.since else "",
+        }
+        for state in states
+    ]
+    if as_json:
+        _print_json(rows)
+    else:
+        for state in states:
+            words = in_words(state.trouble, terminal_language()) or say("in Ordnung", "all right")
+            click.echo(
+                f"{state.line:12} {state.kind:9} "
+                + (
+                    say(f"{state.free} von {state.channels} frei", f"{state.free} of {state.channels} free")
+                    if state.channels
+                    else say(f"{state.busy} belegt", f"{state.busy} in use")
+                )
+                + f"  {words}"
+            )
+        if not states:
+            click.echo(say("Es ist keine Leitung eingerichtet.", "No line is set up."))
+    context.exit(1 if any(state.trouble for state in states) else 0)
+
+
+@lines.command("found")
+@click.option("--propose", "as_proposal", is_flag=True, help="Print sections for box.toml instead.")
+@click.pass_obj
+def lines_found(settings: Settings, as_proposal: bool) -> None:
+    """Say which cards are there, and how their ports could be used."""
+    from appliance.store.office import numbers, phones
+    from appliance.telephony.lines.finding import find_cards, find_devices
+    from appliance.telephony.lines.proposal import propose
+    from appliance.telephony.lines.wiring import wire
+    from appliance.telephony.lines.words import describe, describe_devices
+
+    cards, language = find_cards(), terminal_language()
+    if as_proposal:
+        db = _store(settings)
+        kept = settings.card_lines
+        for line in propose(
+            cards, numbers=numbers(db), phones=[phone["name"] for phone in phones(db)], kept=kept
+        )[len(kept) :]:
+            click.echo(f"[[line]]\n{line_text(line)}")
+        return
+    for sentence in [*describe(cards, language), *describe_devices(find_devices(), language)]:
+        click.echo(sentence)
+    for fault in wire(settings.card_lines, cards)[1]:
+        click.secho(f"! {say(fault.german, fault.english)}", fg="red")
+
+
+@lines.command("test")
+@click.argument("name")
+@click.option(
+    "--number", default="", help="Where you can be called, as one dials it; without it no call out."
+)
+@click.pass_obj
+def lines_test(settings: Settings, name: str, number: str) -> None:
+    """Test the line NAME with you at a telephone: dial tone, calls out and in, caller id, hanging up.
+
+    Prints a report to keep. Exit status 1 when a step failed. No caller should be on the line meanwhile.
+    """
+    from appliance.line_test import NoSuchLine, run_line_test
+    from appliance.telephony.lines.bench import Verdict, report
+
+    if not all(character in "0123456789*#" for character in number):
+        raise click.ClickException(
+            say(
+                f"{number} ist keine Rufnummer, wie man sie wählt.",
+                f"{number} is not a number as one dials it.",
+            )
+        )
+    try:
+        line, found = run_line_test(_store(settings), settings, name, number, click.echo)
+    except NoSuchLine as error:
+        known = ", ".join(error.known) or "-"
+        raise click.ClickException(
+            say(
+                f"Es gibt keine Leitung {name} an einer Karte, nur: {known}",
+                f"There is no line {name} on a card, only: {known}",
+            )
+        ) from error
+    click.echo(report(line, found, terminal_language()))
+    sys.exit(1 if any(finding.verdict is Verdict.BAD for finding in found) else 0)
 
 
 @main.command()

@@ -22,7 +22,7 @@ from appliance.hotline.on_call import OnCall
 from appliance.hotline.transfers import Colleague, OutsideNumber, Target, left_alone
 from appliance.mail.sound import SoundError
 from appliance.mail.spool import MessageFacts, accept_recording
-from appliance.settings import Settings
+from appliance.settings import Line, Settings
 from appliance.store import callbacks, extensions, ledger, times
 from appliance.store.database import exclusive, open_store
 from appliance.store.office import (
@@ -37,6 +37,7 @@ from appliance.store.on_call import on_call
 from appliance.switchboard import Switchboard, SwitchboardPlace
 from appliance.telephony.dialog import take_call
 from appliance.telephony.fastagi import CallerLeg
+from appliance.telephony.lines.outward import calls_pattern, channel_beginnings
 
 log = logging.getLogger(__name__)
 
@@ -56,6 +57,11 @@ class House:
         self.on_message = on_message
         self.switchboard = switchboard
         self.bookkeeper = bookkeeper
+
+    @property
+    def outward_line(self) -> Line | None:
+        """The line the box itself calls out on, None without any."""
+        return next(iter(self.settings.outward_lines), None)
 
     def take_call(self, leg: CallerLeg) -> None:
         """One call, in the thread it has for itself."""
@@ -108,10 +114,22 @@ class HouseOfOneCall:
             yield place
 
     def on_call(self, department: Department) -> OnCall:
-        """Who is rung now while the department is closed, over the first line."""
+        """Who is rung now while the department is closed, over the first line to the exchange."""
         found = on_call(self._db, department.name)
-        lines = self._house.settings.lines
-        return replace(found, line=lines[0].name, channels=lines[0].channels) if lines else found
+        line = self._house.outward_line
+        beginnings = channel_beginnings([line])[line.name] if line else ()
+        if line is None or not beginnings:
+            return found
+        return replace(
+            found,
+            phones=tuple(
+                replace(phone, destination=self._destination(line, phone.number)) if phone.number else phone
+                for phone in found.phones
+            ),
+            shown_number=self._shown(line, found.shown_number),
+            line_calls=calls_pattern(beginnings),
+            channels=line.channels,
+        )
 
     def waited_seconds(self) -> float:
         """How long this person has been waiting for an agent, an earlier call counted; 0 after a talk."""
@@ -128,10 +146,11 @@ class HouseOfOneCall:
         if inside or not dialled.startswith(("0", "+")):
             return inside
         number, _ = self.number_keyed_in(dialled)
-        lines = self._house.settings.lines
-        if not number or not lines:
+        line = self._house.outward_line
+        if not number or line is None:
             return None
-        return OutsideNumber(number, lines[0].name, number_of(self._db, department.name))
+        shown = self._shown(line, number_of(self._db, department.name))
+        return OutsideNumber(number, self._destination(line, number), shown)
 
     def transferred_by(self) -> Colleague | None:
         """Who has handed the caller over, or wanted to; None when that is unknown."""
@@ -194,6 +213,12 @@ class HouseOfOneCall:
         if read is Refusal.NO_NUMBER:
             return "", "callback-no-number"
         return ("", f"callback-refused-{read}") if isinstance(read, Refusal) else (read, "")
+
+    def _destination(self, line: Line, number: str) -> str:
+        return line.destination(number, self.spoken_number(number))
+
+    def _shown(self, line: Line, number: str) -> str:
+        return line.shown(number, self.spoken_number(number)) if number else ""
 
     def spoken_number(self, number: str) -> str:
         """The digits in which a person here would dial this number."""

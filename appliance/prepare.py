@@ -2,30 +2,55 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
-from appliance.settings import Settings
+from appliance.hotline.numbers import emergency_numbers, spoken
+from appliance.settings import Settings, SipLine
 from appliance.store.config import transfer_keys
 from appliance.store.database import open_store
-from appliance.store.office import office_facts, phones, watchable
+from appliance.store.office import dialled_forms, numbers, office_facts, phones, watchable
 from appliance.telephony.asterisk import AsteriskInstance
-from appliance.telephony.box import box_instance
+from appliance.telephony.box import box_instance, box_templates
+from appliance.telephony.lines.country import country
+from appliance.telephony.lines.driver import configure_lines
+from appliance.telephony.lines.finding import find_cards
+from appliance.telephony.lines.outward import calls_pattern, channel_beginnings
+from appliance.telephony.lines.wiring import WiredLine, template_values, wire
 from appliance.telephony.prompts.install import install_prompts
 from appliance.telephony.sandbox import AsteriskProgram
+
+log = logging.getLogger(__name__)
 
 
 def prepare_box(settings: Settings, program: AsteriskProgram) -> AsteriskInstance:
     """Make everything Asterisk needs before it starts, from the store and the settings.
 
     Raises MissingPrompts when a prompt has no sound: a caller must never hear silence or
-    another language instead.
+    another language instead. Lines whose card is not there, or which the driver refuses, are left
+    out; the log says so.
     """
     for folder in (settings.recordings, settings.own_recordings):
         folder.mkdir(parents=True, exist_ok=True)
     install_prompts(settings.prompts, debian_sounds=program.sounds, recordings=settings.own_recordings)
     db = open_store(settings.store)
     facts, desk_phones, keys, directory = office_facts(db), phones(db), transfer_keys(db), watchable(db)
+    dialled, own_numbers = dialled_forms(db), numbers(db)
     db.close()
+    wired, faults = wire(settings.card_lines, find_cards())
+    line_values = partial(
+        template_values,
+        country=country(facts.country),
+        area_code=facts.area_code,
+        dialled=dialled,
+        extensions={phone["name"]: phone["extension"] for phone in desk_phones},
+    )
+    template = box_templates().get_template("system.conf.j2")
+    taken, refused = configure_lines(wired, lambda line: template.render(line_values([line])), settings.state)
+    for fault in faults + refused:
+        log.error("%s", fault.english)
     instance, _ = box_instance(
         program,
         settings.asterisk,
@@ -35,7 +60,7 @@ def prepare_box(settings: Settings, program: AsteriskProgram) -> AsteriskInstanc
             "sip_address": settings.sip_address,
             "sip_port": settings.sip_port,
             "rtp_ports": settings.rtp_ports,
-            "lines": settings.lines,
+            "lines": settings.sip_lines,
             "store": settings.store,
             "prompts": settings.prompts,
             "recordings": settings.recordings,
@@ -44,12 +69,50 @@ def prepare_box(settings: Settings, program: AsteriskProgram) -> AsteriskInstanc
             "languages": ("de", "en"),
             "directory": directory,
             "transfer_keys": keys,
+            **emergency_values(settings, taken, facts.country, own_numbers),
+            **outside_values(settings, taken),
             "music_pieces": sorted(str(piece.with_suffix("")) for piece in program.music.iterdir()),
+            **line_values(taken),
         },
         phones=desk_phones,
     )
     _finish_torn_line(settings.call_records)
     return instance
+
+
+def emergency_values(
+    settings: Settings, wired: Sequence[WiredLine], land: str, own_numbers: Sequence[str]
+) -> dict[str, object]:
+    """How the dialplan reaches the emergency services: every line that goes out, in their order."""
+    beginnings = channel_beginnings(settings.outward_lines, wired)
+    usable = [line for line in settings.outward_lines if beginnings[line.name]]
+    return {
+        "emergency_numbers": emergency_numbers(land),
+        "emergency_lines": [
+            *(
+                line.destination_if_alive("NUMBER")
+                if isinstance(line, SipLine)
+                else line.destination("NUMBER", "NUMBER")
+                for line in usable
+            ),
+            *(line.destination("NUMBER", "NUMBER") for line in usable if isinstance(line, SipLine)),
+        ],
+        "emergency_channels": calls_pattern(begins for found in beginnings.values() for begins in found),
+        "emergency_ends_calls": settings.emergency_ends_calls,
+        "office_number": spoken(own_numbers[0], land) if own_numbers else "",
+    }
+
+
+def outside_values(settings: Settings, wired: Sequence[WiredLine]) -> dict[str, object]:
+    """How the dialplan itself reaches somebody outside: over the first line to the exchange."""
+    line = next(iter(settings.outward_lines), None)
+    beginnings = channel_beginnings([line], wired)[line.name] if line else ()
+    return {
+        "outside": line.destination("NUMBER", "DIGITS") if line and beginnings else "",
+        "outside_calls": calls_pattern(beginnings),
+        "outside_channels": line.channels if line else 0,
+        "outside_shows": line.shown("number", "digits") if line else "",
+    }
 
 
 def _finish_torn_line(records: Path) -> None:

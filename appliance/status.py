@@ -9,12 +9,14 @@ from zoneinfo import ZoneInfo
 
 from sqlite_utils import Database
 
+from appliance.hotline.line_states import Trouble, in_words, lasting
 from appliance.mail.night_letter import forgotten_in_words
 from appliance.mail.outbox import delivery_state
 from appliance.mail.spool import find_recordings
-from appliance.mail.troubles import in_words
+from appliance.mail.troubles import in_words as mail_trouble_in_words
 from appliance.settings import Settings
 from appliance.store import night, times
+from appliance.store.lines import line_states
 from appliance.store.liveness import supervisor_runs
 from appliance.store.missed import missed_callers
 from appliance.store.office import office_facts
@@ -128,6 +130,12 @@ def look(db: Database, settings: Settings) -> dict[str, Any]:
         "recordings_unreadable": len(list(settings.recordings.glob("*.unreadable"))),
         "prompts_missing": _missing_prompts(db, settings),
         "rota_gaps": _rota_gaps(db),
+        "lines_in_trouble": [
+            {"line": state.line, "trouble": str(state.trouble)}
+            for state in lasting(
+                line_states(db), times.now(), timedelta(seconds=settings.line_patience_seconds)
+            )
+        ],
         "disk_free_bytes": shutil.disk_usage(settings.state).free,
     }
 
@@ -151,7 +159,7 @@ def complaints(state: dict[str, Any], language: str) -> list[str]:
     if state["night_switch_forgotten"]:
         found.append(state["night_switch_forgotten"][language])
     if state["mail_trouble"]:
-        count, why = state["messages_undelivered"], in_words(state["mail_trouble"], language)
+        count, why = state["messages_undelivered"], mail_trouble_in_words(state["mail_trouble"], language)
         found.append(
             f"{count} Nachricht(en) warten auf den Mailserver: {why}"
             if german
@@ -178,6 +186,9 @@ def complaints(state: dict[str, Any], language: str) -> list[str]:
             if german
             else f"Closed, and nobody is on duty: {gap}"
         )
+    for line in state["lines_in_trouble"]:
+        name, trouble = line["line"], in_words(Trouble(line["trouble"]), language)
+        found.append(f"Leitung {name}: {trouble}." if german else f"Line {name}: {trouble}.")
     if state["disk_free_bytes"] < _LEAST_FREE_BYTES:
         found.append(
             "Der Speicher ist fast voll: Nachrichten können bald nicht mehr aufgenommen werden."

@@ -29,6 +29,7 @@ from appliance.panel.pins import read_panel_pins
 from appliance.settings import Settings
 from appliance.store import callbacks, ledger, night, people, times
 from appliance.store.database import open_store
+from appliance.store.lines import keep_line_states
 from appliance.store.office import office_facts
 from appliance.store.on_call import refresh_duties
 from appliance.store.schedule import refresh_schedule
@@ -36,6 +37,8 @@ from appliance.switchboard import Switchboard
 from appliance.telephony.box import manager_secret
 from appliance.telephony.call import WAKE_KEY
 from appliance.telephony.fastagi import FastAgiServer
+from appliance.telephony.lines.outward import channel_beginnings
+from appliance.telephony.lines.watch import look_at_lines
 from appliance.telephony.manager import Event, ManagerError, ManagerLink
 
 log = logging.getLogger(__name__)
@@ -104,12 +107,13 @@ class Supervisor:
         )
         self.switchboard = Switchboard(
             settings.store,
+            line_patience=timedelta(seconds=settings.line_patience_seconds),
             wake=self._wake,
             call_back=self.calling_back.begin,
             stop_ringing=self._stop_ringing,
             mirror=self._mirror,
             show=lamps.show,
-            lines=[line.name for line in settings.lines],
+            lines=channel_beginnings(settings.outward_lines),
         )
         self.bookkeeper = Bookkeeper(
             settings.store,
@@ -134,6 +138,7 @@ class Supervisor:
             lambda db: callbacks.give_up_old(db, times.now()): _HOUR,
             lambda _db: self._ask_phone_states(): _LOOK_AGAIN,
             lambda _db: self.calling_back.look_at_line(): _LOOK_AGAIN,
+            self._look_at_lines: _LOOK_AGAIN,
             self.calling_back.settle_vanished: _HALF_A_MINUTE,
             lambda _db: self.bookkeeper.take_left_over(self._recorded_calls): _LOOK_AGAIN,
         }
@@ -298,6 +303,10 @@ class Supervisor:
             self._stopping.wait(_SOON)
         db.close()
 
+    def _look_at_lines(self, db: Database) -> None:
+        """Level is truth: signal and links are looked at, whatever events may have been lost."""
+        keep_line_states(db, look_at_lines(self._orders_link, self._settings.lines), times.now())
+
     def _forget_old(self, db: Database) -> None:
         """Personal data has an end: what is older than the office's retention time goes."""
         before = times.now() - timedelta(days=office_facts(db).retention_days)
@@ -334,5 +343,5 @@ def front_panel(
     except (NoGpio, OSError, ValueError) as error:
         log.warning("there is no front panel: %s", error)
         return None
-    lines = [line.name for line in settings.lines]
+    lines = [line.name for line in settings.outward_lines]
     return FrontPanel(gpio, pins, settings.store, lamps=lamps.current, lines=lines, on_press=on_press)

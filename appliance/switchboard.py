@@ -11,7 +11,7 @@ import math
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -24,12 +24,14 @@ from appliance.hotline.callbacks import Callback
 from appliance.hotline.directory import device_states
 from appliance.hotline.estimate import History, expected_wait_seconds
 from appliance.hotline.lamps import Pattern, line_lamp, picture
+from appliance.hotline.line_states import PATIENCE, SIP, LineState, lines_lamp
 from appliance.hotline.matching import WaitingCaller, ahead_of, match, others_serve, serves
 from appliance.hotline.presence import Agent, PhoneState, Presence, Press, after_press, phone_state
 from appliance.hotline.ringing import Chance, Ring
 from appliance.store import callbacks, night, people, times
 from appliance.store.database import data_version, open_store
 from appliance.store.history import department_history
+from appliance.store.lines import line_states
 from appliance.store.office import is_open, opened
 
 log = logging.getLogger(__name__)
@@ -48,7 +50,7 @@ _OPENING_LOOK_SECONDS = 1.0  # departments open and close by time alone
 
 @dataclass(slots=True)
 class _InLine:
-    """A person in line: who it is, how to tell him of an agent, the agent chosen, the line called on."""
+    """A person in line: who it is, how to tell him of an agent, the agent chosen, his channel."""
 
     caller: WaitingCaller
     tell: Callable[[Agent], None]
@@ -56,16 +58,18 @@ class _InLine:
     chosen_at: float = 0.0
     talks: bool = False
     only: str = ""  # the one agent he is for, whom a colleague has named
-    line: str = ""
+    channel: str = ""
 
 
 class Switchboard:
-    """Owns the live state. `lines` are the names of the lines to the exchange, which have lamps.
+    """Owns the live state. `lines` are the lines to the exchange, which have lamps, each with how Asterisk's
+    names of the calls on it begin.
 
     `wake(channel)` ends a waiting caller's wait, `call_back(callback, agent)` begins an attempt whose
     end is reported by `callback_over`, `stop_ringing(phone)` ends a ring nobody has answered yet,
     `mirror` shows Asterisk the states of its custom devices, `show` is told the committed lamps at every
     turn. None of them may block.
+    A line's trouble that lasts longer than `line_patience` is shown as one that somebody must look at.
     """
 
     def __init__(
@@ -77,16 +81,18 @@ class Switchboard:
         stop_ringing: Callable[[str], None],
         mirror: Callable[[dict[str, str]], None],
         show: Callable[[dict[str, Pattern]], None],
-        lines: Sequence[str] = (),
+        lines: Mapping[str, Sequence[str]] | None = None,
+        line_patience: timedelta = PATIENCE,
         clock: Callable[[], datetime] = times.now,
     ) -> None:
+        self._line_patience = line_patience
         self._store_path = store_path
         self._wake = wake
         self._call_back = call_back
         self._stop_ringing = stop_ringing
         self._mirror = mirror
         self._tell_lamps = show
-        self._lines = lines
+        self._lines = dict(lines or {})
         self._clock = clock
         self._inbox: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="switchboard")
@@ -103,6 +109,7 @@ class Switchboard:
         self._asterisk_answers = False
         self._seen_version = -1
         self._lamps: dict[str, Pattern] = {}
+        self._line_states: list[LineState] = []
         self._night = False
         self._undelivered = 0
         self._opened: dict[str, bool] = {}
@@ -280,6 +287,7 @@ class Switchboard:
         self._night = night.night_mode(self._db) == "night"
         self._undelivered = people.undelivered_messages(self._db)
         self._open_callbacks = callbacks.count_open(self._db)
+        self._line_states = line_states(self._db)
         self._follow_phones()
 
     def _phone_changed(self, phone: str, device_state: str, asked_at: float) -> None:
@@ -384,8 +392,9 @@ class Switchboard:
         self._callbacks_looked_at = -math.inf
 
     def _join(self, caller: WaitingCaller, channel: str, only: str) -> None:
-        line = channel.removeprefix("PJSIP/").rpartition("-")[0]
-        self._line[caller.call] = _InLine(caller, lambda _agent: self._wake(channel), only=only, line=line)
+        self._line[caller.call] = _InLine(
+            caller, lambda _agent: self._wake(channel), only=only, channel=channel
+        )
         if not only:
             self._decide(asking=caller.call)
 
@@ -490,10 +499,15 @@ class Switchboard:
         self._line.pop(call, None)
 
     def _line_lamps(self) -> dict[str, Pattern]:
-        """The lamps of the lines; Asterisk tells of a line as it does of a phone."""
-        called_on = {place.line for place in self._line.values() if not self._is_talking(place)}
-        states = {line: self._phones.get(line, PhoneState.UNREACHABLE) for line in self._lines}
-        return {line: line_lamp(state, caller_waits=line in called_on) for line, state in states.items()}
+        """The lamps of the lines; of one over the network Asterisk tells at once, as it does of a phone."""
+        waiting = [place.channel for place in self._line.values() if not self._is_talking(place)]
+        cards = {state.line: state.phone_state for state in self._line_states if state.kind != SIP}
+        lamps = {}
+        for line, beginnings in self._lines.items():
+            state = cards.get(line) or self._phones.get(line, PhoneState.UNREACHABLE)
+            called_on = any(channel.startswith(tuple(beginnings)) for channel in waiting)
+            lamps[line] = line_lamp(state, caller_waits=called_on)
+        return lamps
 
     def _is_talking(self, place: _InLine) -> bool:
         agent = self._agents.get(place.agent)
@@ -511,6 +525,7 @@ class Switchboard:
             lines=self._line_lamps(),
             now=self._clock(),
         )
+        lamps["lines"] = lines_lamp(self._line_states, self._clock(), self._line_patience)
         if lamps != self._lamps:
             people.show_lamps(self._db, lamps, self._clock())
             self._lamps = lamps

@@ -41,6 +41,11 @@ def is_emergency(digits: str, country: str) -> bool:
     return bool(phonenumbers.is_emergency_number(digits, country))
 
 
+def emergency_numbers(country: str) -> list[str]:
+    """The numbers of three digits that reach the emergency services of the country."""
+    return [digits for digits in map(str, range(100, 1000)) if is_emergency(digits, country)]
+
+
 def to_e164(dialled: str, country: str, area_code: str) -> str | None:
     """The E.164 form of a number as a line delivers it or a person writes it.
 

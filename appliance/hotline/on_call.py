@@ -97,11 +97,15 @@ class Rota:
 
 @dataclass(frozen=True, slots=True)
 class OnCallPhone:
-    """A telephone that is rung for a duty: an agent's phone on his desk, or an outside number (E.164)."""
+    """A telephone that is rung for a duty: an agent's phone on his desk, or an outside number (E.164).
+
+    `destination` is what Asterisk is told to reach a number outside, '' without a line.
+    """
 
     agent: str = ""
     phone: str = ""
     number: str = ""
+    destination: str = ""
 
     @property
     def name(self) -> str:
@@ -114,15 +118,15 @@ class OnCall:
     """Who is rung now for a closed department, in order; nobody in a gap of its rota, or without one.
 
     `department_prompt` names the department ("for technical support"), '' when nothing does. An outside
-    phone is rung over `line`, which has so many `channels` (0: nobody knows), and is shown `shown_number`,
-    the department's.
+    phone is rung over a line with so many `channels` (0: nobody knows), whose calls are named by the pattern
+    `line_calls`, and is shown `shown_number`, the department's.
     """
 
     phones: tuple[OnCallPhone, ...] = ()
     ring_seconds: int = 0
     department_prompt: str = ""
     shown_number: str = ""
-    line: str = ""
+    line_calls: str = ""
     channels: int = 0
 
 

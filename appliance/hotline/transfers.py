@@ -19,10 +19,13 @@ class Colleague:
 
 @dataclass(frozen=True, slots=True)
 class OutsideNumber:
-    """A number (E.164) outside that a caller is put through to over `line`; it is shown `shown_number`."""
+    """A number (E.164) outside that a caller is put through to; it is shown `shown_number`.
+
+    `destination` is what Asterisk is told to reach it.
+    """
 
     number: str
-    line: str
+    destination: str
     shown_number: str
 
 

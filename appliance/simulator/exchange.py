@@ -36,7 +36,7 @@ _TEMPLATES = Path(__file__).parent / "config"
 _MODULES = (
     *SIP_MODULES,
     *("res_statsd", "res_pjsip_outbound_registration", "res_pjsip_refer"),
-    *("app_mixmonitor", "app_userevent", "app_transfer"),
+    *("app_mixmonitor", "app_userevent", "app_transfer", "func_groupcount"),
 )
 _EVENTS = ("Newchannel", "Newstate", "Hangup", "MixMonitorStart", "UserEvent")
 T = TypeVar("T")
@@ -187,6 +187,10 @@ class Exchange:
                 if remaining <= 0:
                     raise NotHappened(f"not within {timeout_seconds:g} s: {what}")
                 self._changed.wait(min(remaining, 0.1))
+
+    def has_channels(self, count: int) -> None:
+        """Let the line to the box carry only so many calls at once; 0 for as many as there are."""
+        self.order("Setvar", Variable="CAPACITY", Value=str(count))
 
     def order(self, action: str, **headers: str) -> None:
         """Send one manager action to the exchange."""

@@ -135,7 +135,7 @@ class SimulatedOffice:
             folder / "exchange",
             ExchangePorts(
                 free_port(),
-                self.settings.lines[0].port,
+                self.settings.sip_lines[0].port,
                 free_port(socket.SOCK_DGRAM, "127.0.0.3"),
                 _rtp_ports(),
             ),

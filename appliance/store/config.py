@@ -219,7 +219,7 @@ def _rows(config: Config) -> dict[str, list[dict[str, Any]]]:
         "speaks": [
             {"agent": agent.name, "language": name} for agent in config.agents for name in agent.languages
         ],
-        **rota_rows(config.rotas, departments),
+        **rota_rows(config.rotas, departments, config.office.country),
     }
 
 

@@ -168,6 +168,7 @@ CREATE TABLE duty_phones (
   place INTEGER NOT NULL CHECK (place >= 1),
   agent TEXT REFERENCES agents (name) ON DELETE CASCADE,
   number TEXT CHECK (number GLOB '+[0-9]*'),
+  digits TEXT NOT NULL DEFAULT '' CHECK (digits NOT GLOB '*[^0-9]*'),
   PRIMARY KEY (department, duty, place),
   CHECK ((agent IS NULL) <> (number IS NULL))
 ) STRICT;
@@ -231,6 +232,17 @@ CREATE TABLE lamps (
   name TEXT PRIMARY KEY,
   pattern TEXT NOT NULL,
   changed_at TEXT NOT NULL
+) STRICT;
+CREATE TABLE line_states (
+  line TEXT PRIMARY KEY,
+  kind TEXT NOT NULL,
+  channels INTEGER NOT NULL,
+  busy INTEGER NOT NULL,
+  free INTEGER NOT NULL,
+  trouble TEXT NOT NULL CHECK (trouble IN
+    ('', 'card missing', 'not taken over', 'no signal', 'no link', 'partly without signal', 'unreachable',
+     'unknown')),
+  since TEXT NOT NULL
 ) STRICT;
 CREATE TABLE presses (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -417,7 +429,7 @@ CREATE VIEW on_duty AS
 CREATE VIEW on_call AS
   SELECT d.department || '/' || p.place AS entry, p.place, d.department, d.duty,
     coalesce(p.agent, p.number) AS name, coalesce(a.phone, '') AS phone, coalesce(p.number, '') AS number,
-    r.ring_seconds, r.department_prompt,
+    p.digits, r.ring_seconds, r.department_prompt,
     coalesce(
       (SELECT min(number) FROM numbers WHERE department = d.department AND agent IS NULL AND block IS NULL),
       (SELECT min(number) FROM numbers WHERE department = d.department AND agent IS NULL),

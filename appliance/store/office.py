@@ -143,6 +143,16 @@ def watchable(db: Database) -> list[Entry]:
     )
 
 
+def numbers(db: Database) -> list[str]:
+    """The office's numbers (E.164)."""
+    return [row[0] for row in db.execute("SELECT number FROM numbers ORDER BY rowid").fetchall()]
+
+
+def dialled_forms(db: Database) -> list[str]:
+    """Every form in which a line may deliver one of the office's numbers."""
+    return [row[0] for row in db.execute("SELECT dialled FROM dialled_forms ORDER BY dialled").fetchall()]
+
+
 def number_of(db: Database, department: str) -> str:
     """The number (E.164) a department is called at; one of the office where it has none, '' without any."""
     row = db.execute(

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from sqlite_utils import Database
 
 from appliance.hotline.menu import menu_prompt
+from appliance.hotline.numbers import spoken
 from appliance.hotline.on_call import (
     DutyDates,
     OnCall,
@@ -91,9 +92,9 @@ def rotas(db: Database) -> dict[str, Rota]:
 
 
 def rota_rows(
-    rotas: Sequence[DepartmentRota], departments: Sequence[Department]
+    rotas: Sequence[DepartmentRota], departments: Sequence[Department], country: str
 ) -> dict[str, list[dict[str, Any]]]:
-    """What the tables hold of these rotas, parents first."""
+    """What the tables hold of these rotas, parents first; `country` is where the office is."""
     prompts = {
         department.name: department.menu_prompt or menu_prompt(department.name) for department in departments
     }
@@ -116,6 +117,7 @@ def rota_rows(
                 "place": place,
                 "agent": None if contact.startswith("+") else contact,
                 "number": contact if contact.startswith("+") else None,
+                "digits": spoken(contact, country) if contact.startswith("+") else "",
             }
             for rota in rotas
             for duty, contacts in rota.duties

@@ -30,6 +30,17 @@ class AsteriskError(Exception):
     """Asterisk did not start or did not answer; the message says what it wrote last."""
 
 
+def templates_in(folder: Path) -> jinja2.Environment:
+    """The templates of a folder."""
+    return jinja2.Environment(
+        loader=jinja2.FileSystemLoader(folder),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,  # configuration, not pages; values are checked on import
+    )
+
+
 def render(templates: Path, values: Mapping[str, object]) -> dict[str, str]:
     """Render the templates (``*.conf.j2``) of a folder and those every Asterisk of ours shares.
 
@@ -37,13 +48,7 @@ def render(templates: Path, values: Mapping[str, object]) -> dict[str, str]:
     """
     files = {}
     for folder in (_COMMON_TEMPLATES, templates):
-        environment = jinja2.Environment(
-            loader=jinja2.FileSystemLoader(folder),
-            undefined=jinja2.StrictUndefined,
-            trim_blocks=True,
-            keep_trailing_newline=True,
-            autoescape=False,  # configuration, not pages; values are checked on import
-        )
+        environment = templates_in(folder)
         for name in environment.list_templates(extensions=["j2"]):
             files[name.removesuffix(".j2")] = environment.get_template(name).render(values)
     return files

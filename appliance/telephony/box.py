@@ -7,8 +7,10 @@ import secrets
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from appliance.telephony.asterisk import AsteriskInstance, render, write_configuration
-from appliance.telephony.modules import BOX_MODULES
+import jinja2
+
+from appliance.telephony.asterisk import AsteriskInstance, render, templates_in, write_configuration
+from appliance.telephony.modules import BOX_MODULES, CARD_MODULES
 from appliance.telephony.sandbox import AsteriskProgram
 
 DIALPLAN = Path(__file__).parent.parent / "dialplan" / "extensions.conf"
@@ -23,6 +25,11 @@ def manager_secret(folder: Path) -> str:
         with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as secret:
             secret.write(secrets.token_urlsafe(24))
     return file.read_text()
+
+
+def box_templates() -> jinja2.Environment:
+    """The templates of the box's own files."""
+    return templates_in(_TEMPLATES)
 
 
 def box_instance(
@@ -44,7 +51,7 @@ def box_instance(
             "run_folder": instance.run_folder,
             "program": program,
             "entity_id": "02:46:5a:00:00:01",
-            "modules": BOX_MODULES,
+            "modules": BOX_MODULES + (CARD_MODULES if values["wired"] else ()),
             "manager_secret": manager_secret(folder),
             "events_read": "call,system",
             "orders_read": "call,reporting,system",

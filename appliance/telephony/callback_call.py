@@ -33,7 +33,8 @@ _SENTENCES = {
 
 @dataclass(frozen=True, slots=True)
 class CustomerFacts:
-    """Whom an attempt is for. `shown_number` is the office's own, as the customer's phone shows it.
+    """Whom an attempt is for. `shown_number` is the office's own, as the customer's phone shows it;
+    `destination` is what Dial is told.
 
     With `confirmation` the customer must press 1 before he is connected.
     """
@@ -43,7 +44,7 @@ class CustomerFacts:
     ticket: str
     language: str
     shown_number: str
-    line: str
+    destination: str
     confirmation: bool
 
 
@@ -119,7 +120,7 @@ def dial(agent: Voice, customer: CustomerFacts, attempt: Attempt) -> Result:
     agent.leg.set("CONFIRMED", "" if customer.confirmation else "yes")
     options = f"gU(customer^{customer.language})" if customer.confirmation else "g"
     with contextlib.suppress(CallerHungUp):
-        agent.leg.run("Dial", f"PJSIP/{customer.number}@{customer.line}", str(_RING_SECONDS), options)
+        agent.leg.run("Dial", customer.destination, str(_RING_SECONDS), options)
     status = agent.leg.get("DIALSTATUS")
     talked = status == "ANSWER" and agent.leg.get("CONFIRMED") == "yes"
     result = Result.TALKED if talked else _RESULTS.get(status, Result.NO_LINE)

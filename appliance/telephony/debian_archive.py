@@ -191,9 +191,13 @@ class PrivateApt:
 
     def needed_by(self, packages: Iterable[str]) -> list[str]:
         """The names of `packages` and of everything they depend on."""
+        return [name_of_archive(archive) for archive in self.archives_needed_by(packages)]
+
+    def archives_needed_by(self, packages: Iterable[str]) -> list[str]:
+        """The archives, with their versions, of `packages` and of everything they depend on."""
         printed = self._run(["install", "--yes", "--print-uris", *packages], "", lambda _step, _percent: None)
         lines = (line for line in printed.splitlines() if line.startswith("'"))
-        return [name_of_archive(line.split()[1]) for line in lines]
+        return [line.split()[1] for line in lines]
 
     def download(self, packages: Iterable[str], target: Path, progress: Progress) -> list[Path]:
         """Fetch these packages, without what they depend on, into the folder `target`."""

@@ -238,7 +238,7 @@ def ring_outside(call: Call, department: Department, target: OutsideNumber) -> b
     call.leg.set("DIALSTATUS", "")
     call.leg.run(
         "Dial",
-        f"PJSIP/{target.number}@{target.line}",
+        target.destination,
         str(_RING_OUTSIDE_SECONDS),
         f"gm(connecting-{department.language})",
     )

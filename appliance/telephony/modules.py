@@ -67,6 +67,8 @@ BOX_MODULES = (
     "func_lock",
     "func_dialplan",
     "func_timeout",
+    "func_cut",
+    "app_softhangup",
     "app_stack",
     "app_queue",
     "app_read",
@@ -78,3 +80,6 @@ BOX_MODULES = (
     "res_musiconhold",
     "res_manager_devicestate",
 )
+
+# Lines that are plugged into a card.
+CARD_MODULES = ("chan_dahdi",)

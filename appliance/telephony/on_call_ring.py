@@ -54,10 +54,10 @@ def reach_on_call(call: Call, on_call: OnCall, *, shown: str, offers_message: bo
 
 def hindrance(call: Call, on_call: OnCall, phone: OnCallPhone) -> Rung | None:
     """Why this phone cannot be rung now; None when it is kept for this caller."""
-    if phone.number and not on_call.line:
+    if phone.number and not phone.destination:
         return Rung.NO_LINE
     if phone.number:
-        busy = len(call.leg.get(f"CHANNELS(^PJSIP/{on_call.line}-)").split())
+        busy = len(call.leg.get(f"CHANNELS({on_call.line_calls})").split())
         if not line_has_channel(on_call.channels, busy):
             return Rung.NO_LINE
     elif call.leg.get(f"DEVICE_STATE(PJSIP/{phone.phone})") in _IN_A_CALL:
@@ -75,7 +75,7 @@ def ring_phone(call: Call, on_call: OnCall, place: int, prompts: tuple[str, ...]
     Returns when the caller has pressed one of `keys`, when it was not taken or when the conversation is over.
     """
     phone = on_call.phones[place - 1]
-    device = f"PJSIP/{phone.number}@{on_call.line}" if phone.number else f"PJSIP/{phone.phone}"
+    device = phone.destination or f"PJSIP/{phone.phone}"
     shown_number = f"f({on_call.shown_number})" if phone.number else ""
     for variable in ("DIALSTATUS", "ANSWERED", "CONFIRMED"):
         call.leg.set(variable, "")

@@ -6,10 +6,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from appliance.simulator.exchange import PATIENCE_SECONDS, Caller
+from appliance.simulator.exchange import Caller
 from appliance.simulator.office import SimulatedOffice
-from appliance.telephony.box import manager_secret
-from appliance.telephony.manager import ManagerLink
 from tests.calls.conftest import OFFICE, nothing_is_left
 from tests.calls.test_first_call import VOICE_OF_AGENT, VOICE_OF_CALLER
 
@@ -124,39 +122,3 @@ def test_an_extension_nobody_has_comes_to_the_main_number(office: SimulatedOffic
     caller.hears("menu-support", after=caller.hears("greeting"))
     caller.presses("1")
     they_talk(office, caller, "bert", "support")
-
-
-@pytest.mark.parametrize("supervisor", [True], ids=[""])
-@pytest.mark.parametrize(
-    ("digits", "department", "agent"),
-    [("22", "support", "bert"), ("", "main", ""), ("9", "main", "")],
-    ids=["an extension", "none", "one that nobody has"],
-)
-def test_digits_that_arrive_one_by_one_are_waited_for(
-    office: SimulatedOffice, digits: str, department: str, agent: str
-) -> None:
-    """A line with overlap dialling hands the call over before the extension is dialled."""
-    secret = manager_secret(office.settings.asterisk)
-    link = ManagerLink("127.0.0.1", office.settings.manager_port, "orders", secret, name="test")
-    link.start()
-    try:
-        assert link.wait_connected(PATIENCE_SECONDS)
-        number = "Local/0931555@from-line-overlap/n"
-        link.send("Originate", {"Channel": number, "Application": "Wait", "Data": "60", "Async": "true"})
-        office.wait_for("the line rings in", office.channels)
-        line = next(channel for channel in office.channels() if channel.endswith(";2"))
-        for digit in digits:
-            assert not calls_taken(office), "taken before the number was whole"
-            link.send("PlayDTMF", {"Channel": line, "Digit": digit, "Receive": "true"})
-        ((call, *taken),) = office.wait_for("the call is taken", lambda: calls_taken(office))
-        assert taken == [f"0931555{digits}", department]
-        if agent:
-            office.reaches(call, f"agent rings {agent}")
-        office.asterisk.ask(f"channel request hangup {line}")
-    finally:
-        link.stop()
-
-
-def calls_taken(office: SimulatedOffice) -> list[tuple[str, str, str]]:
-    """Every call in the ledger: call number, what was dialled, department."""
-    return office.db.execute("SELECT call, dialled, department FROM calls").fetchall()

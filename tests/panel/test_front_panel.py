@@ -53,7 +53,7 @@ class Office:
             stop_ringing=lambda _: None,
             mirror=lambda _: None,
             show=self.lamps.show,
-            lines=["isdn"],
+            lines={"isdn": ["PJSIP/isdn-"]},
         )
         self.switchboard.start()
         self.switchboard.asterisk_answers()

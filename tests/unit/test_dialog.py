@@ -751,7 +751,7 @@ CUSTOMER = CustomerFacts(
     ticket="47",
     language="de",
     shown_number="+4993155510",
-    line="line",
+    destination="PJSIP/+491701234567@line",
     confirmation=True,
 )
 

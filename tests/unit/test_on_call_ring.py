@@ -16,8 +16,11 @@ from appliance.telephony.fastagi import CallerHungUp
 from appliance.telephony.on_call_ring import reach_on_call
 from tests.unit.test_dialog import SUPPORT, Clock, House, Leg
 
-MOBILE, DESK = OnCallPhone(number="+491712345678"), OnCallPhone("bert", "desk_2")
-DUTY = OnCall((MOBILE, DESK), 25, "menu-support", "+4993155510", "line", 2)
+MOBILE, DESK = (
+    OnCallPhone(number="+491712345678", destination="DAHDI/G1/01712345678"),
+    OnCallPhone("bert", "desk_2"),
+)
+DUTY = OnCall((MOBILE, DESK), 25, "menu-support", "+4993155510", "^(DAHDI/i1/)", 2)
 
 
 @dataclass
@@ -43,8 +46,8 @@ class DutyLeg(Leg):
         function, _, argument = variable.removesuffix(")").partition("(")
         match function:
             case "CHANNELS":
-                assert argument == "^PJSIP/line-"
-                return " ".join(f"PJSIP/line-{number}" for number in range(self.asterisk.busy))
+                assert argument == "^(DAHDI/i1/)"
+                return " ".join(f"DAHDI/i1/{number}" for number in range(self.asterisk.busy))
             case "DEVICE_STATE":
                 return self.asterisk.states.get(argument.removeprefix("PJSIP/"), "NOT_INUSE")
             case "TRYLOCK":
@@ -83,7 +86,7 @@ def dialled(leg: Leg) -> list[str]:
     return [what for kind, what in leg.log if kind == "Dial"]
 
 
-OVER_THE_LINE, ON_THE_DESK = "PJSIP/+491712345678@line", "PJSIP/desk_2"
+OVER_THE_LINE, ON_THE_DESK = "DAHDI/G1/01712345678", "PJSIP/desk_2"
 
 
 def test_the_first_who_presses_1_has_the_call() -> None:
@@ -129,7 +132,10 @@ def test_without_a_rota_or_in_its_gap_nothing_is_said() -> None:
 
 
 def test_a_full_line_or_none_at_all_rings_no_mobile() -> None:
-    for asterisk, on_call in ((Asterisk(busy=2), DUTY), (Asterisk(), replace(DUTY, line=""))):
+    for asterisk, on_call in (
+        (Asterisk(busy=2), DUTY),
+        (Asterisk(), replace(DUTY, phones=(OnCallPhone(number="+491712345678"), DESK))),
+    ):
         _, leg, house = rings(asterisk, on_call, dials=["ANSWER CONFIRMED"])
         assert dialled(leg) == [ON_THE_DESK]
         assert house.notes[0] == "no line for on-call"

@@ -98,10 +98,10 @@ def test_to_a_department_he_belongs_to_it() -> None:
 
 @pytest.mark.parametrize("answered", [True, False])
 def test_outside_sees_our_number_and_the_caller_keeps_his(answered: bool) -> None:
-    outside = OutsideNumber("+49931444", "line", "+4993155510")
+    outside = OutsideNumber("+49931444", "DAHDI/G1/0931444", "+4993155510")
     dials = ["ANSWER"] if answered else ["NOANSWER", "ANSWER"]
     leg, _ = transferred(target=outside, by=Colleague("anna"), chances=[ANNA], dials=dials)
-    assert next(what for kind, what in leg.log if kind == "Dial") == "PJSIP/+49931444@line"
+    assert next(what for kind, what in leg.log if kind == "Dial") == "DAHDI/G1/0931444"
     assert ("CALLERID(num)", "+4993155510") in leg.log
     assert leg.variables["CALLERID(num)"] == leg.number
     assert leg.heard() == ([] if answered else ["transfer-back"])

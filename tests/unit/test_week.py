@@ -345,7 +345,8 @@ class AgentAtPhone(Telephone):
             self.keys = [self.week.random.choice("111111#")]
 
     def Dial(self, who: str, *_: str) -> None:  # noqa: N802
-        number = who.removeprefix("PJSIP/").removesuffix("@line")
+        number = who.removeprefix("PJSIP/line/sip:").partition("@")[0]
+        assert number.startswith("+")
         assert not [c for c in self.week.live if c.number and number.endswith(c.number[1:])], "he is here"
         self.week.passes(10)
         status = self.week.random.choice(("ANSWER", "ANSWER", "ANSWER", "BUSY", "NOANSWER", "CONGESTION"))

@@ -1,0 +1,348 @@
+"""A whole office on real lines: the machine with the box, and the exchange at the lines' other end."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import shutil
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from appliance.hotline.numbers import to_e164
+from appliance.settings import DahdiLine, LineKind, Settings
+from appliance.simulator.exchange import (
+    _EVENTS,
+    _MODULES,
+    _TEMPLATES,
+    LINE_ADDRESS,
+    PATIENCE_SECONDS,
+    PHONES_ADDRESS,
+    Caller,
+    DeskPhone,
+    Exchange,
+    Leg,
+    NotHappened,
+)
+from appliance.store.config import read_config
+from appliance.telephony.asterisk import render
+from appliance.telephony.manager import ManagerLink
+from appliance.telephony.prompts.install import install_prompts, sound_file
+from appliance.telephony.sandbox import AsteriskProgram
+from tests.lines.box_inside import STATE
+from tests.lines.loops import LOOPS, system_conf
+from tests.lines.machine import Machine, MachineError
+
+T = TypeVar("T")
+_EXCHANGE = Path("/var/exchange")
+_MANAGER_PORT = 5039
+_ASSIGN = "/sys/module/dahdi/parameters/auto_assign_spans"
+_GUEST = AsteriskProgram(
+    ("/usr/sbin/asterisk",),
+    Path("/usr/lib/x86_64-linux-gnu/asterisk/modules"),
+    Path("/usr/share/asterisk"),
+    Path("/usr/share/asterisk/sounds"),
+    Path("/usr/share/asterisk/moh"),
+    "",
+)
+# An emulated processor is often late, and there is no echo in a loop.
+_SLOW: dict[str, Any] = {"echo_canceller": "none", "buffers": 32}
+_EXTRA = {
+    "isdn": (LineKind.BRI_PTP, "ptp", {"head": "931555"}),
+    "bus": (LineKind.BRI_PTMP, "bus", {"msns": ("55520", "55530")}),
+    "old": (LineKind.FXO, "analogue", {"number": "+4993155510"}),
+    "desk": (LineKind.FXS, "handsets", {"ports": (1, 2), "phones": ("old_1", "old_2")}),
+    "spare": (LineKind.BRI_PTP, "spare", {}),
+}
+BOX_LINES = tuple(
+    DahdiLine(
+        **{"name": name, "kind": kind, "ports": (1,), "card": LOOPS[loop].card, "group": group} | _SLOW | more
+    )
+    for group, (name, (kind, loop, more)) in enumerate(_EXTRA.items(), start=1)
+)
+
+
+class LineExchange(Exchange):
+    """The exchange at the lines' other end. It runs in the machine; we hold its manager and its ears."""
+
+    def __init__(
+        self, machine: Machine, phones: list[dict[str, str]], box_port: int, prompts: Path, music: Path
+    ) -> None:
+        self.prompts = prompts
+        self.music = music
+        self.heard_folder = machine.share / "heard"
+        self.heard_folder.mkdir()
+        self.legs: list[Leg] = []
+        self._changed = threading.Condition()
+        self._machine = machine
+        self._secret = secrets.token_urlsafe(16)
+        values = {
+            "folder": _EXCHANGE,
+            "run_folder": _EXCHANGE / "run",
+            "program": _GUEST,
+            "entity_id": "02:46:5a:00:00:02",
+            "modules": (*_MODULES, "chan_dahdi"),
+            "manager_port": _MANAGER_PORT,
+            "manager_secret": self._secret,
+            "wanted_events": _EVENTS,
+            "rtp_ports": range(18_000, 18_400),
+            "heard": "/share/heard",
+            "line_address": LINE_ADDRESS,
+            "line_port": 5070,
+            "phones_address": PHONES_ADDRESS,
+            "phones_port": 5071,
+            "box_address": "127.0.0.1",
+            "box_port": box_port,
+            "phones": phones,
+            "loops": LOOPS,
+        }
+        files = render(_TEMPLATES, values)
+        own = render(Path(__file__).parent / "config", values)
+        files["chan_dahdi.conf"] = own["chan_dahdi.conf"]
+        files["extensions.conf"] += own["extensions.conf"]
+        etc = machine.share / "exchange"
+        etc.mkdir()
+        for name, text in files.items():
+            (etc / name).write_text(text)
+
+    def start(self) -> None:
+        """Start it in the machine and hold its manager."""
+        folders = " ".join(str(_EXCHANGE / name) for name in ("etc", "run", "lib", "db", "spool", "log"))
+        self._machine.run("sh", "-ec", f"mkdir -p {folders}; cp /share/exchange/* {_EXCHANGE}/etc/")
+        self._machine.start("exchange", "asterisk", "-C", f"{_EXCHANGE}/etc/asterisk.conf", "-f")
+        self._link = ManagerLink(
+            "127.0.0.1",
+            self._machine.relay(_MANAGER_PORT),
+            "exchange",
+            self._secret,
+            name="exchange",
+            wanted_events=_EVENTS,
+            on_event=self._note,
+        )
+        self._link.start()
+        if not self._link.wait_connected(60):
+            raise NotHappened("the exchange's manager does not answer")
+
+    def stop(self) -> None:
+        """Let go of it; it ends with the machine."""
+        self._link.stop()
+
+    def variable(self, channel: str, name: str) -> str:
+        """What a variable or function of a channel is."""
+        return self._link.send("Getvar", {"Channel": channel, "Variable": name}).get("Value", "")
+
+    def dials_in_vain(self, line: str, number: str) -> None:
+        """An outsider dials and is told at once how it is. Raises ActionRefused when no channel is free."""
+        self._link.originate(
+            f"DAHDI/{line}/{number}",
+            {"Context": "caller", "Exten": "s", "Priority": "1"},
+            ring_seconds=20.0,
+        )
+
+    def call_out(self, leg: str, endpoint: str, number: str, *, caller: str, name: str) -> Leg:
+        """As the exchange over SIP does, but on the group of channels `endpoint` names (``g1``)."""
+        channel_id = f"{leg}-{secrets.token_hex(4)}"
+        placed = Leg(leg, channel="", heard=leg)
+        with self._changed:
+            self.legs.append(placed)
+        technology = (
+            f"DAHDI/{endpoint}/{number}" if endpoint.startswith("g") else f"PJSIP/{number}@{endpoint}"
+        )
+        self._link.send(
+            "Originate",
+            {
+                "Channel": technology,
+                "ChannelId": channel_id,
+                "Context": "caller",
+                "Exten": "s",
+                "Priority": "1",
+                "CallerID": f'"{name}" <{caller}>' if name else f"<{caller}>",
+                "Variable": f"LEG={leg}",
+                "Timeout": "120000",
+                "Async": "true",
+            },
+        )
+        return self.wait_for(f"{leg} dials", lambda: placed if placed.channel or placed.ended_at else None)
+
+
+class LineCaller(Caller):
+    """A person outside who rings in over a card's line."""
+
+    def dials(self, number: str, line: str = "g1") -> None:
+        """Dial these digits on a group of the exchange's channels: g1 ptp, g2 bus, g3 analogue."""
+        Caller._counter += 1
+        self._placed = self._exchange.call_out(
+            f"caller-{Caller._counter}", line, number, caller=self.number, name=self.name
+        )
+
+    def dials_slowly(self, digits: str, line: str = "g1") -> None:
+        """Dial digit by digit: the first goes out with the call, the others follow one by one."""
+        self.dials(digits[0], line)
+        self._exchange.wait_for("the call is under way", lambda: self._state() == "Dialing")
+        self.presses(digits[1:])
+
+    def _state(self) -> str:
+        assert isinstance(self._exchange, LineExchange)
+        return self._exchange.variable(self._leg().channel, "CHANNEL(state)")
+
+
+class Laboratory:
+    """Everything, started once; a test brings its callers."""
+
+    def __init__(self, machine: Machine, folder: Path, office: str, sounds: AsteriskProgram) -> None:
+        self.machine = machine
+        self.settings = Settings(folder / "box", sip_address="127.0.0.1", sip_port=5060, lines=BOX_LINES)
+        config = read_config(office)
+        self._phones = [
+            {"name": phone.name, "extension": phone.extension, "secret": phone.secret}
+            for phone in config.phones
+        ]
+        self._office = office
+        prompts = folder / "prompts"
+        install_prompts(prompts, debian_sounds=sounds.sounds, recordings=folder / "none")
+        self._sip_phones = [phone for phone in self._phones if not phone["name"].startswith("old_")]
+        self._prompts, self._music = prompts, sounds.music
+        self._exchange: LineExchange | None = None
+
+    def start(self, progress: Callable[[str], None]) -> None:
+        """Boot, configure, start the exchange, the box and its supervisor."""
+        progress("booting the machine")
+        self.machine.boot()
+        share = self.machine.share
+        self.settings.write()
+        shutil.copy(self.settings.state / "box.toml", share / "box.toml")
+        (share / "office.toml").write_text(self._office, encoding="utf-8")
+        (share / "system.conf").write_text(system_conf())
+        progress("connecting the lines")
+        self.machine.run("sh", "-ec", f"echo 1 > {_ASSIGN}; dahdi_cfg -c /share/system.conf")
+        progress("preparing the box")
+        self.machine.run("python3", "-m", "tests.lines.box_inside", seconds=180)
+        self._exchange = LineExchange(
+            self.machine, self._sip_phones, self.settings.sip_port, self._prompts, self._music
+        )
+        progress("starting the exchange")
+        self.exchange.start()
+        progress("starting the box")
+        self.machine.start("asterisk", "asterisk", "-C", f"{STATE}/asterisk/etc/asterisk.conf", "-f")
+        self.machine.start(
+            "supervisor", *("python3", "-m", "appliance.cli", "--state", str(STATE), "run", "--verbose")
+        )
+        self.wait_for("the phones are registered", self._phones_registered, seconds=90)
+        self.wait_for("the supervisor takes calls", self._takes_calls, seconds=90)
+        progress("the box takes calls")
+
+    def stop(self) -> None:
+        """Keep the logs, then switch off."""
+        share = self.machine.share
+        try:
+            self.machine.run(
+                "sh",
+                "-c",
+                f"cd {STATE}; mkdir -p /share/box; cp -r asterisk/etc asterisk/log *.db* /share/box/;"
+                f" cp -r {_EXCHANGE}/log /share/exchange/;busybox dmesg > /share/kernel.log",
+                check=False,
+            )
+        except (OSError, MachineError) as error:
+            (share / "no-logs.txt").write_text(str(error))
+        if self._exchange:
+            self._exchange.stop()
+        self.machine.stop()
+
+    @property
+    def exchange(self) -> LineExchange:
+        """The exchange, which is there once all was started."""
+        assert self._exchange is not None
+        return self._exchange
+
+    def caller(self, number: str = "01701234567", name: str = "") -> LineCaller:
+        """A person outside, whose number the line shows like this."""
+        return LineCaller(self.exchange, number, name)
+
+    def phone(self, name: str) -> DeskPhone:
+        """A telephone by the name of its leg: a desk phone, or a number outside."""
+        return self.exchange.phone(name)
+
+    def asterisk(self, command: str) -> str:
+        """Ask the box's Asterisk."""
+        words = ("asterisk", "-C", f"{STATE}/asterisk/etc/asterisk.conf", "-rx", command)
+        return self.machine.run(*words, check=False)
+
+    def command(self, *words: str, check: bool = True) -> Any:
+        """Run ``freizeichen … --json`` on the box."""
+        printed = self.machine.run(
+            *("python3", "-m", "appliance.cli", "--state", str(STATE), *words, "--json"), check=check
+        )
+        return json.loads(printed)
+
+    def sets(self, agent: str, presence: str) -> None:
+        """Set an agent's presence as the command does, and wait until it is in force."""
+        self.command("agents", agent, presence)
+        wanted = "green" if presence == "available" else "off"
+
+        def lamp() -> bool:
+            rows = {row["name"]: row["lamp"] for row in self.command("agents")}
+            return rows[agent] == wanted
+
+        self.wait_for(f"the lamp of {agent} is {wanted}", lamp, seconds=PATIENCE_SECONDS)
+
+    def query(self, question: str) -> list[list[Any]]:
+        """Ask the box's store."""
+        code = (
+            "import json, sqlite3, sys; db = sqlite3.connect(sys.argv[1]);"
+            " print(json.dumps(db.execute(sys.argv[2]).fetchall()))"
+        )
+        rows: list[list[Any]] = json.loads(
+            self.machine.run("python3", "-c", code, f"{STATE}/freizeichen.db", question)
+        )
+        return rows
+
+    def line(self, name: str) -> dict[str, Any]:
+        """The state of a line, as the command tells."""
+        return next(row for row in self.command("lines", check=False) if row["line"] == name)
+
+    def lamp(self, name: str) -> str:
+        """What a lamp shows."""
+        rows = self.query(f"SELECT pattern FROM lamps WHERE name = '{name}'")
+        return str(rows[0][0]) if rows else ""
+
+    def calls_of(self, caller: LineCaller) -> list[str]:
+        """The call numbers of this caller's calls, the last one first."""
+        number = to_e164(caller.number, "DE", "0931")
+        rows = self.query(f"SELECT call FROM calls WHERE caller = '{number}' ORDER BY call DESC")
+        return [row[0] for row in rows]
+
+    def outcome(self, caller: LineCaller) -> str:
+        """Wait for the outcome of this caller's call."""
+        number = to_e164(caller.number, "DE", "0931")
+        question = f"SELECT outcome FROM calls WHERE caller = '{number}' AND outcome <> '' ORDER BY call DESC"
+        return str(self.wait_for(f"{number} has an outcome", lambda: self.query(question))[0][0])
+
+    def voice(self, prompt: str) -> Path:
+        """A sound for people to say, here."""
+        file = self.machine.share / f"{prompt}.alaw"
+        if not file.exists():
+            shutil.copy(sound_file(self._prompts, prompt, "de"), file)
+        return file
+
+    def said(self, prompt: str) -> Path:
+        """The same sound, where the exchange plays it."""
+        return Path("/share") / self.voice(prompt).name
+
+    def wait_for(self, what: str, look: Callable[[], T], *, seconds: float = PATIENCE_SECONDS) -> T:
+        """Wait until `look` gives something. Raises NotHappened."""
+        deadline = time.monotonic() + seconds
+        while not (found := look()):
+            if time.monotonic() > deadline:
+                raise NotHappened(f"not within {seconds:g} s: {what}")
+            time.sleep(0.3)
+        return found
+
+    def _phones_registered(self) -> bool:
+        contacts = self.asterisk("pjsip show contacts")
+        return all(f"{phone['name']}/" in contacts for phone in self._sip_phones)
+
+    def _takes_calls(self) -> bool:
+        log = self.machine.share / "supervisor.log"
+        return "the supervisor is up" in log.read_text(errors="replace")

@@ -1,0 +1,124 @@
+"""Boots the machine lines are tested in, and asks it to do things."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+from appliance.simulator.office import free_port
+from appliance.telephony.asterisk import end_with_parent
+from tests.lines.image import ROOT, Image
+from tests.lines.inside import PORT
+
+_BOOT_SECONDS = 120.0
+_MEMORY_MEGABYTES = 1024
+_PRIORITY = -10  # nice value, as that of an Asterisk of ours
+_OUTER_PORTS = range(7001, 7009)
+
+
+class MachineError(AssertionError):
+    """The machine did not boot or did not do what it was asked; the message says what it said."""
+
+
+class Machine:
+    """One emulated machine. `share` is a folder both sides see, in the machine as /share."""
+
+    def __init__(self, image: Image, share: Path) -> None:
+        self.share = share
+        self.console = share / "console.log"
+        self._image = image
+        self._port = free_port()
+        self._ports = {outer: free_port() for outer in _OUTER_PORTS}
+        self._relays = 0
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def boot(self) -> None:
+        """Start it and wait until it answers. Raises MachineError with the console's last words."""
+        self.share.mkdir(parents=True, exist_ok=True)
+        words, environment = self._image.emulator()
+        forwarded = {PORT: self._port} | self._ports
+        network = "".join(
+            f",hostfwd=tcp:127.0.0.1:{here}-10.0.2.15:{there}" for there, here in forwarded.items()
+        )
+        with (self.share / "emulator.log").open("wb") as log:
+            self._process = subprocess.Popen(
+                [
+                    *words,
+                    *("-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2", "-m", str(_MEMORY_MEGABYTES)),
+                    *("-nodefaults", "-nographic", "-no-reboot", "-serial", f"file:{self.console}"),
+                    *("-kernel", str(self._image.kernel), "-initrd", str(self._image.first)),
+                    *("-append", "console=ttyS0 panic=-1 mitigations=off"),
+                    *("-drive", f"file={self._image.disk},format=raw,if=virtio,snapshot=on"),
+                    *("-netdev", f"user,id=net{network}", "-device", "virtio-net-pci,netdev=net,romfile="),
+                    *_shared("repository", ROOT, ",readonly=on"),
+                    *_shared("share", self.share, ""),
+                ],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=os.environ | environment,
+                preexec_fn=_begin,
+                process_group=0,  # Ctrl-C is for us, who keep its logs first
+            )
+        deadline = time.monotonic() + _BOOT_SECONDS
+        while "the machine listens" not in self._console():
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                said = (self.share / "emulator.log").read_text(errors="replace")
+                raise MachineError(f"the machine does not boot:\n{self._console()[-3000:]}\n{said}")
+            time.sleep(0.2)
+
+    def stop(self) -> None:
+        """Switch it off, as one pulls a plug."""
+        if self._process:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    def run(self, *words: str, seconds: float = 60.0, check: bool = True) -> str:
+        """Run a program in it; returns what it printed. Raises MachineError for a status other than 0."""
+        reply = self._ask({"run": words, "seconds": seconds}, seconds + 30)
+        if check and reply["status"]:
+            raise MachineError(f"{' '.join(words)}: status {reply['status']}\n{reply['output'][-3000:]}")
+        return str(reply["output"])
+
+    def start(self, name: str, *words: str) -> int:
+        """Start a program that goes on; its output is NAME.log in the share. Returns its process id."""
+        return int(self._ask({"start": words, "name": name}, 30)["pid"])
+
+    def relay(self, port: int) -> int:
+        """A port of ours that leads to a port on the machine's loopback."""
+        outer = _OUTER_PORTS[self._relays]
+        self._relays += 1
+        self._ask({"relay": [outer, port]}, 30)
+        return self._ports[outer]
+
+    def _console(self) -> str:
+        return self.console.read_text(errors="replace") if self.console.exists() else ""
+
+    def _ask(self, request: dict[str, Any], seconds: float) -> dict[str, Any]:
+        with socket.create_connection(("127.0.0.1", self._port), 10) as connection:
+            connection.settimeout(seconds)
+            connection.sendall(json.dumps(request).encode() + b"\n")
+            with connection.makefile("rb") as answers:
+                line = answers.readline()
+        if not line:
+            raise MachineError(f"no answer to {request}")
+        reply: dict[str, Any] = json.loads(line)
+        return reply
+
+
+def _begin() -> None:
+    """In the new process: it must not outlive us, and sound does not wait for who is only busy."""
+    end_with_parent()
+    with contextlib.suppress(PermissionError):
+        os.setpriority(os.PRIO_PROCESS, 0, _PRIORITY)
+
+
+def _shared(tag: str, folder: Path, options: str) -> tuple[str, ...]:
+    return "-virtfs", f"local,path={folder},mount_tag={tag},security_model=none{options}"

@@ -1,0 +1,90 @@
+"""Calls over ISDN: with numbers behind a head number, with numbers on a bus."""
+
+from __future__ import annotations
+
+import pytest
+
+from appliance.telephony.manager import ActionRefused
+from tests.lines.laboratory import Laboratory, LineCaller
+
+
+def talk(laboratory: Laboratory, caller: LineCaller, agent: str) -> None:
+    """Each hears what the other says."""
+    phone = laboratory.phone(agent)
+    caller.begins_to_say(laboratory.said("customer-later"))
+    phone.hears_sound(laboratory.voice("customer-later"))
+    phone.begins_to_say(laboratory.said("still-waiting"))
+    caller.hears_sound(laboratory.voice("still-waiting"))
+
+
+def test_who_dials_a_number_behind_the_head_number_talks_to_the_agent(laboratory: Laboratory) -> None:
+    laboratory.sets("anna", "available")
+    caller = laboratory.caller("01701234567")
+    caller.dials("10")
+    caller.hears("greeting")
+    anna = laboratory.phone("desk_1")
+    anna.answers()
+    assert anna.current is not None
+    assert anna.current.shown_number == "01701234567"
+    talk(laboratory, caller, "desk_1")
+    anna.hangs_up()
+    caller.waits_until_cut_off()
+    assert laboratory.outcome(caller) == "talked"
+
+
+def test_digits_that_arrive_one_by_one_are_waited_for(laboratory: Laboratory) -> None:
+    caller = laboratory.caller("01701234501")
+    caller.dials_slowly("10")
+    caller.hears("greeting")
+    caller.hears("nobody-present")
+
+
+def test_a_number_of_nobody_says_so_at_once(laboratory: Laboratory) -> None:
+    caller = laboratory.caller("01701234502")
+    caller.dials("99")
+    caller.hears("unassigned-number")
+    caller.waits_until_cut_off()
+    assert laboratory.outcome(caller) == "told unassigned"
+
+
+def test_a_bus_number_of_ours_is_answered_in_its_language(laboratory: Laboratory) -> None:
+    caller = laboratory.caller("01701234503")
+    caller.dials("55520", "g2")
+    caller.hears("greeting", language="en")
+
+
+def test_another_device_on_the_bus_keeps_its_number(laboratory: Laboratory) -> None:
+    caller = laboratory.caller("01701234504")
+    caller.dials("55599", "g2")
+    caller.waits_until_cut_off(timeout_seconds=60)
+    assert not caller.is_connected
+    assert caller.leg.answered_at is None
+    assert laboratory.calls_of(caller) == []
+
+
+def test_who_finds_everybody_busy_chooses_by_key_and_leaves_a_message(laboratory: Laboratory) -> None:
+    laboratory.sets("anna", "available")
+    first, second = laboratory.caller("01701234505"), laboratory.caller("01701234506")
+    first.dials("10")
+    laboratory.phone("desk_1").answers()
+    second.dials("10")
+    second.hears("all-busy")
+    second.presses("3")
+    second.hears("leave-message")
+    second.says(laboratory.said("customer-later"))
+    second.presses("#")
+    second.hears("message-thanks")
+    second.waits_until_cut_off()
+    assert laboratory.outcome(second) == "message"
+
+
+def test_all_channels_taken_is_busy_outside_and_known_inside(laboratory: Laboratory) -> None:
+    callers = [laboratory.caller(f"0170123451{number}") for number in range(2)]
+    for caller in callers:
+        caller.dials("10")
+        caller.hears("greeting")
+    laboratory.wait_for("both channels are taken", lambda: laboratory.line("isdn")["free"] == 0)
+    with pytest.raises(ActionRefused):
+        laboratory.exchange.dials_in_vain("g1", "10")
+    callers[0].hangs_up()
+    laboratory.wait_for("a channel is free again", lambda: laboratory.line("isdn")["free"] == 1)
