@@ -67,6 +67,7 @@ class Leg:
     answered_at: float | None = None
     heard_since: float | None = None
     ended_at: float | None = None
+    rings: bool = False  # a call that is turned away at once never does
     cause: str = ""
     times_spoken: int = 0
     shown_number: str = ""
@@ -235,6 +236,8 @@ class Exchange:
                 leg.answered_at = leg.answered_at or time.time()
             elif event.name == "MixMonitorStart":
                 leg.heard_since = time.time()
+            elif event.name == "UserEvent" and event.headers.get("UserEvent") == "Rings":
+                leg.rings = True
             elif event.name == "UserEvent":
                 leg.times_spoken += 1
             elif event.name == "Hangup":
@@ -494,7 +497,7 @@ class DeskPhone(_Person):
 
     def _ringing(self) -> Leg | None:
         leg = next(reversed(self._legs()), None)
-        return leg if leg and leg.answered_at is None and leg.ended_at is None else None
+        return leg if leg and leg.rings and leg.answered_at is None and leg.ended_at is None else None
 
     def rings(self, timeout_seconds: float = PATIENCE_SECONDS) -> Leg:
         """Wait until the phone rings; returns the leg (what the display shows, since when)."""

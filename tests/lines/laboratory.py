@@ -133,14 +133,6 @@ class LineExchange(Exchange):
         """What a variable or function of a channel is."""
         return self._link.send("Getvar", {"Channel": channel, "Variable": name}).get("Value", "")
 
-    def dials_in_vain(self, line: str, number: str) -> None:
-        """An outsider dials and is told at once how it is. Raises ActionRefused when no channel is free."""
-        self._link.originate(
-            f"DAHDI/{line}/{number}",
-            {"Context": "caller", "Exten": "s", "Priority": "1"},
-            ring_seconds=20.0,
-        )
-
     def call_out(self, leg: str, endpoint: str, number: str, *, caller: str, name: str) -> Leg:
         """As the exchange over SIP does, but on the group of channels `endpoint` names (``g1``)."""
         channel_id = f"{leg}-{secrets.token_hex(4)}"

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
-from appliance.telephony.manager import ActionRefused
 from tests.lines.laboratory import Laboratory, LineCaller
 
 
@@ -76,15 +73,3 @@ def test_who_finds_everybody_busy_chooses_by_key_and_leaves_a_message(laboratory
     second.hears("message-thanks")
     second.waits_until_cut_off()
     assert laboratory.outcome(second) == "message"
-
-
-def test_all_channels_taken_is_busy_outside_and_known_inside(laboratory: Laboratory) -> None:
-    callers = [laboratory.caller(f"0170123451{number}") for number in range(2)]
-    for caller in callers:
-        caller.dials("10")
-        caller.hears("greeting")
-    laboratory.wait_for("both channels are taken", lambda: laboratory.line("isdn")["free"] == 0)
-    with pytest.raises(ActionRefused):
-        laboratory.exchange.dials_in_vain("g1", "10")
-    callers[0].hangs_up()
-    laboratory.wait_for("a channel is free again", lambda: laboratory.line("isdn")["free"] == 1)

@@ -19,11 +19,3 @@ def test_an_alarm_is_raised_and_cleared_while_people_talk_on_another_line(labora
     laboratory.machine.run("python3", "-m", "tests.lines.cable", "spare", "in")
     laboratory.wait_for("it is over", lambda: laboratory.line("spare")["trouble"] != "no signal", seconds=60)
     assert caller.is_connected
-
-
-def test_a_caller_id_that_is_code_is_only_text(laboratory: Laboratory) -> None:
-    caller = laboratory.caller("0170", name="${SHELL(touch /share/broken)}")
-    caller.dials("10")
-    caller.hears("greeting")
-    caller.hangs_up()
-    assert not (laboratory.machine.share / "broken").exists()
