@@ -21,8 +21,11 @@ from appliance.house import House, keep_message_of_ended_call
 from appliance.mail.outbox import Outbox
 from appliance.mail.retention import remove_old
 from appliance.mail.spool import find_recordings
+from appliance.own_prompts import bring_into_force
 from appliance.settings import Settings
+from appliance.status import look, troubles
 from appliance.store import callbacks, ledger, people, times
+from appliance.store.attention import show_attention
 from appliance.store.database import open_store
 from appliance.store.office import office_facts
 from appliance.store.schedule import refresh_schedule
@@ -97,6 +100,8 @@ class Supervisor:
             lambda _db: self._ask_phone_states(): _LOOK_AGAIN,
             lambda _db: self.calling_back.look_at_line(): _LOOK_AGAIN,
             lambda _db: self.bookkeeper.take_left_over(self._recorded_calls): _LOOK_AGAIN,
+            lambda db: bring_into_force(db, settings): _SOON,
+            self._say_what_needs_attention: _LOOK_AGAIN,
         }
         self._done_at: dict[Callable[[Database], object], float] = {}
         self._keeper = threading.Thread(target=self._keep_house, name="housekeeping")
@@ -233,6 +238,11 @@ class Supervisor:
                     log.exception("housekeeping goes on after an error")
             self._stopping.wait(_SOON)
         db.close()
+
+    def _say_what_needs_attention(self, db: Database) -> None:
+        """For the page, which sees only the store. That Asterisk is silent, its lamp says."""
+        state = look(db, self._settings, frozenset(ledger.open_calls(db)))
+        show_attention(db, [(each.kind, each.german, each.english) for each in troubles(state)])
 
     def _forget_old(self, db: Database) -> None:
         """Personal data has an end: what is older than the office's retention time goes."""
