@@ -109,7 +109,7 @@ def create_app(
             return None
         if user() is not None:
             return refusal("error.may_not", 403)
-        if request.method in SAFE_METHODS and endpoint.endswith(".page"):
+        if request.method in SAFE_METHODS and endpoint.endswith((".page", ".one", ".my_password")):
             return signing_in.ask_to_sign_in(request.full_path.rstrip("?"))
         return refusal("error.401", 401)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,7 +11,7 @@ from sqlite_utils import Database
 from appliance.hotline.callbacks import State
 from appliance.store import callbacks, inbox, missed, times
 from appliance.store.database import exclusive
-from appliance.store.office import callback_refusal
+from appliance.store.office import callback_refusal, callback_rules, refusal_by
 
 WITHHELD = "withheld"
 
@@ -85,6 +86,7 @@ def missed_callers(db: Database, most: int) -> tuple[tuple[Missed, ...], int]:
     """The newest missed callers, at most so many, and how many there are."""
     everybody = missed.missed_callers(db)
     titles = {row["name"]: row["title"] for row in db.query("SELECT name, title FROM departments")}
+    refusal = refusals(db)
     shown = tuple(
         Missed(
             call=caller.call,
@@ -95,7 +97,7 @@ def missed_callers(db: Database, most: int) -> tuple[tuple[Missed, ...], int]:
             waits_since=times.to_text(caller.waits_since),
             waited_seconds=caller.waited_seconds,
             called_back=caller.called_back,
-            refusal=refusal_of(db, caller.caller),
+            refusal=refusal(caller.caller),
         )
         for caller in everybody[:most]
     )
@@ -142,6 +144,12 @@ def cancel_callback(db: Database, callback: str, who: str, now: datetime) -> str
 
 def _customer_called(state: str, result: str) -> bool:
     return state == State.CALLING and bool(result)
+
+
+def refusals(db: Database) -> Callable[[str], str]:
+    """For many numbers: says why one is not called back, '' when it is."""
+    rules = callback_rules(db)
+    return lambda number: str(refusal_by(rules, number) or "") if number else WITHHELD
 
 
 def refusal_of(db: Database, number: str) -> str:

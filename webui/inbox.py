@@ -17,6 +17,8 @@ from webui.inbox_items import SHOWS, read_inbox
 from webui.visit import go, office, refusal, say, show, store, texts, who
 from webui.wording import Words
 
+_LARGEST_ID: Final = 2**63 - 1
+
 pages: Final = Blueprint("inbox", __name__, url_prefix="/inbox")
 
 
@@ -28,7 +30,9 @@ def page() -> Response:
     which = which if which in SHOWS else "open"
     department = request.args.get("department", "")[:100]
     mine = request.args.get("mine") == "1"
-    found = read_inbox(db, which, department, who().name if mine else "")
+    number = request.args.get("page", "1")
+    number = number if number.isdecimal() and len(number) < 6 else "1"
+    found = read_inbox(db, which, department, who().name if mine else "", int(number))
     facts = office_facts(db)
     agents = dict(db.execute("SELECT name, title FROM agents").fetchall())
     known = supervisor_runs(office().store_path.parent)
@@ -51,6 +55,8 @@ def page() -> Response:
 def sound(message: int) -> AnyResponse:
     """The sound of a message, to play in the page or to keep."""
     box = office().box
+    if message > _LARGEST_ID:
+        abort(404)
     row = store().execute("SELECT sound, recorded_at FROM messages WHERE id = ?", [message]).fetchone()
     file = box.message_sound(row[0]) if box and row else None
     if file is None:

@@ -10,9 +10,10 @@ from sqlite_utils import Database
 
 from appliance.store import inbox, missed
 from webui.board import Message
-from webui.callbacks import Callback, Missed, missed_callers, open_callbacks, refusal_of
+from webui.callbacks import Callback, Missed, missed_callers, open_callbacks, refusals
 
-MOST_SHOWN: Final = 60
+ON_A_PAGE: Final = 40
+MOST: Final = 1000  # of each kind; more are of no use to anybody
 KINDS: Final = ("message", "callback", "missed")
 SHOWS: Final = ("open", *KINDS, "done")
 
@@ -70,10 +71,11 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Inbox:
-    """What is shown, newest first, how many more there are, and how many of each kind are open."""
+    """What is shown, newest first, which page of how many this is, and how many there are of each kind."""
 
     items: tuple[Item, ...]
-    left_out: int
+    page: int
+    pages: int
     counts: dict[str, int] = field(default_factory=dict)
 
 
@@ -86,7 +88,7 @@ def open_count(db: Database) -> int:
     return int(messages) + sum(not caller.called_back for caller in missed.missed_callers(db))
 
 
-def read_inbox(db: Database, show: str, department: str, taken_by: str) -> Inbox:
+def read_inbox(db: Database, show: str, department: str, taken_by: str, page: int = 1) -> Inbox:
     """What to show: 'open' everything that waits for somebody, a kind of it, or what is 'done'.
 
     `department` (its name) and `taken_by` narrow it down; '' does not.
@@ -109,13 +111,19 @@ def read_inbox(db: Database, show: str, department: str, taken_by: str) -> Inbox
     if show in KINDS:
         wanted = [item for item in wanted if item.kind == show]
     wanted.sort(key=lambda item: item.at, reverse=True)
-    shown = wanted[:MOST_SHOWN]
-    acts = inbox.acts(db, [item.subject for item in shown])
-    return Inbox(tuple(_with_acts(item, acts) for item in shown), len(wanted) - len(shown), counts)
-
-
-def _with_acts(item: Item, acts: dict[str, list[dict[str, str]]]) -> Item:
-    return replace(item, acts=tuple(Act(**act) for act in acts.get(item.subject, ())))
+    pages = max(1, -(-len(wanted) // ON_A_PAGE))
+    page = max(1, min(page, pages))
+    shown = wanted[(page - 1) * ON_A_PAGE : page * ON_A_PAGE]
+    acts, refusal = inbox.acts(db, [item.subject for item in shown]), refusals(db)
+    items = tuple(
+        replace(
+            item,
+            acts=tuple(Act(**act) for act in acts.get(item.subject, ())),
+            refusal=refusal(item.about.caller) if item.kind == "message" else item.refusal,
+        )
+        for item in shown
+    )
+    return Inbox(items, page, pages, counts)
 
 
 _HANDLING = ", ".join(
@@ -136,7 +144,7 @@ def _messages(db: Database, *, done: bool) -> Iterator[Item]:
         " LEFT JOIN departments AS d ON d.name = m.department"
         " LEFT JOIN inbox AS h ON h.subject = 'message:' || m.id"
         f" WHERE coalesce(h.done_at, '') {'<>' if done else '='} ''"
-        f" ORDER BY m.recorded_at DESC LIMIT {10 * MOST_SHOWN}"
+        f" ORDER BY m.recorded_at DESC LIMIT {MOST}"
     )
     for row in list(rows):
         handling = _handling(row)
@@ -149,8 +157,7 @@ def _messages(db: Database, *, done: bool) -> Iterator[Item]:
             message,
             handling,
             owed,
-            refusal_of(db, message.caller),
-            ticket,
+            ticket=ticket,
         )
 
 
@@ -168,7 +175,7 @@ def _closed(db: Database) -> Iterator[Item]:
         f" c.name AS caller_name, c.ticket, c.state, c.attempts, c.closed_at, {_HANDLING} FROM callbacks AS c"
         " LEFT JOIN departments AS d ON d.name = c.department"
         " LEFT JOIN inbox AS h ON h.subject = 'callback:' || c.id"
-        f" WHERE c.closed_at <> '' ORDER BY c.closed_at DESC LIMIT {10 * MOST_SHOWN}"
+        f" WHERE c.closed_at <> '' ORDER BY c.closed_at DESC LIMIT {MOST}"
     )
     for row in list(rows):
         handling = _handling(row)
@@ -180,7 +187,7 @@ def _closed(db: Database) -> Iterator[Item]:
 
 def _missed(db: Database) -> Iterator[Item]:
     handled = _handled(db, "missed")
-    for caller in missed_callers(db, 10 * MOST_SHOWN)[0]:
+    for caller in missed_callers(db, MOST)[0]:
         subject = f"missed:{caller.call}"
         if not caller.called_back:  # else he stands among the callbacks
             yield Item(

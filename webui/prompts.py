@@ -8,7 +8,7 @@ from typing import Final
 from flask import Blueprint, Response, abort, request
 from werkzeug.wrappers import Response as AnyResponse
 
-from appliance.store import own_prompts, times
+from appliance.store import inbox, own_prompts, times
 from appliance.store.office import office_facts
 from webui.box import Box
 from webui.texts import LANGUAGES
@@ -43,7 +43,7 @@ class Line:
 
 @pages.get("")
 def page() -> Response:
-    """Every prompt in one language; families (numbers, places in line) folded away."""
+    """Every prompt in one language, or those in which a word stands."""
     box = _box()
     language = _language(request.args.get("of", "") or office_facts(store()).language)
     facts = office_facts(store())
@@ -61,6 +61,27 @@ def page() -> Response:
         search=wanted,
         languages=LANGUAGES,
         may_change=may_open(user(), "prompts.upload"),
+        w=Words(texts(), times.now(), facts.country, facts.time_zone),
+    )
+
+
+@pages.get("/<language>/<key>")
+def one(language: str, key: str) -> Response:
+    """One prompt: hear it, set another recording, see who changed it."""
+    box = _box()
+    _check(box, language, key)
+    facts = office_facts(store())
+    subject = f"prompt:{language}:{key}"
+    return show(
+        "prompt.html",
+        line=Line(
+            key,
+            box.prompt_texts()[key][language],
+            box.prompt_sources().get((key, language), ""),
+            own_prompts.newest(store()).get((key, language)),
+        ),
+        of=language,
+        acts=inbox.acts(store(), [subject]).get(subject, []),
         w=Words(texts(), times.now(), facts.country, facts.time_zone),
     )
 
@@ -135,4 +156,4 @@ def _language(wish: str) -> str:
 
 
 def _back(language: str, key: str) -> AnyResponse:
-    return go(f"/prompts?of={language}#{key}")
+    return go(f"/prompts/{language}/{key}")

@@ -40,6 +40,7 @@ WHO_MAY: Final = {
     "inbox.act": OFFICE,
     "prompts.page": OFFICE,
     "prompts.sound": OFFICE,
+    "prompts.one": ADMIN,
     "prompts.upload": ADMIN,
     "prompts.undo": ADMIN,
     "prompts.built_in": ADMIN,

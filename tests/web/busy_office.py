@@ -51,7 +51,12 @@ def busy_office(folder: Path) -> tuple[BoxOfSettings, Settings, Database]:
             state = ("available", "available", "away", "offline")[number % 4]
             db.execute("UPDATE presence SET state = ?, since = ? WHERE agent = ?", [state, ago(3000), agent])
             lamp(db, f"agent:{agent}", ("red", "green", "amber", "off")[number % 4])
-        for name, pattern in (("asterisk", "green"), ("night", "off"), ("message", "on"), ("line:line", "green")):
+        for name, pattern in (
+            ("asterisk", "green"),
+            ("night", "off"),
+            ("message", "on"),
+            ("line:line", "green"),
+        ):
             lamp(db, name, pattern)
         lamp(db, "supervisor", "green", seconds_ago=-4)
         _history(db, departments)
@@ -64,41 +69,62 @@ def busy_office(folder: Path) -> tuple[BoxOfSettings, Settings, Database]:
 
 
 def _history(db: Database, departments: list[str]) -> None:
+    """Four weeks of calls, always the same."""
     dice = random.Random(7)
     outcomes = ("talked",) * 12 + ("message", "message", "hung up", "told closed", "called back")
+    rows = []
     for day in range(1, 28):
         for number in range(dice.randrange(4, 24)):
-            began = day * 86400 + dice.randrange(0, 30000)
-            outcome = dice.choice(outcomes)
-            waited = dice.choice((0, 0, 20, 90, 200, 400))
-            add_call(
-                db,
-                f"old-{day}-{number}",
-                outcome=outcome,
-                started=began,
-                department=dice.choice(departments),
-                waits_since=ago(began - 5) if waited else "",
-                connected_at=ago(began - 5 - waited) if outcome in ("talked", "called back") else "",
-                agent="anna" if outcome in ("talked", "called back") else "",
+            began, outcome = day * 86400 + dice.randrange(0, 30000), dice.choice(outcomes)
+            waited, talked = dice.choice((0, 0, 20, 90, 200, 400)), outcome in ("talked", "called back")
+            rows.append(
+                {
+                    "call": f"old-{day}-{number}",
+                    "dialled": "55510",
+                    "caller": "+4917612345678",
+                    "department": dice.choice(departments),
+                    "started_at": ago(began),
+                    "waits_since": ago(began - 5) if waited else "",
+                    "connected_at": ago(began - 5 - waited) if talked else "",
+                    "ended_at": ago(began - 200 - waited),
+                    "agent": "anna" if talked else "",
+                    "outcome": outcome,
+                }
             )
-            db.execute("UPDATE calls SET ended_at = ? WHERE call = ?", [ago(began - 200 - waited), f"old-{day}-{number}"])
+    db.table("calls").insert_all(rows)
 
 
 def _now(db: Database, department: str, agent: str) -> None:
-    add_call(db, "1700.1", caller_name="Heike Vogt", caller="+493023125011", department=department, started=200)
+    add_call(
+        db, "1700.1", caller_name="Heike Vogt", caller="+493023125011", department=department, started=200
+    )
     for step, detail in (("rang in", "55510"), ("greeted", ""), ("agent rings", agent), ("talks", agent)):
         add_step(db, "1700.1", step, detail)
     with db.conn:
         db.execute("UPDATE calls SET connected_at = ?, agent = ? WHERE call = '1700.1'", [ago(180), agent])
-    for number, waits in enumerate((410, 65)):
-        call = f"1700.{number + 2}"
-        add_call(db, call, caller=PEOPLE[number + 1][1], caller_name=PEOPLE[number + 1][0], department=department,
-                 started=waits + 12, ticket="4711" if number else "")  # fmt: skip
+    for (name, number), waits, ticket in zip(PEOPLE[1:3], (410, 65), ("", "4711"), strict=True):
+        call = f"waits.{waits}"
+        add_call(db, call, caller=number, caller_name=name, department=department,
+                 started=waits + 12, ticket=ticket)  # fmt: skip
         add_step(db, call, "all busy told")
         ledger.add_step(db, call, "waits", "", times.now() - timedelta(seconds=waits))
-    add_call(db, "owed.1", caller="+493023125044", caller_name="Matthias Kühn", department=department, ended_at=ago(900))
+    add_call(
+        db,
+        "owed.1",
+        caller="+493023125044",
+        caller_name="Matthias Kühn",
+        department=department,
+        ended_at=ago(900),
+    )
     owe(db, "owed.1", "+493023125044", 1000)
-    add_call(db, "owed.2", caller="+493023125055", caller_name="Sabine Lorenz", department=department, ended_at=ago(900))
+    add_call(
+        db,
+        "owed.2",
+        caller="+493023125055",
+        caller_name="Sabine Lorenz",
+        department=department,
+        ended_at=ago(900),
+    )
     owe(db, "owed.2", "+493023125055", 2000, attempts=1, result="busy", next_attempt_at=ago(-400))
     add_missed(db, "missed.1", caller="+493023125066", caller_name="Uwe Brandt", department=department)
     add_missed(db, "missed.2", caller="", department=department, waited=130)
@@ -118,6 +144,7 @@ def _messages(db: Database, settings: Settings, departments: list[str]) -> None:
              sound.seconds(VOICE), f"messages/{call}.mp3"],
         )  # fmt: skip
         db.execute(
-            "INSERT INTO outbox (message, message_id, recipient, language, delivered_at) VALUES (?, ?, ?, 'de', ?)",
+            "INSERT INTO outbox (message, message_id, recipient, language, delivered_at)"
+            " VALUES (?, ?, ?, 'de', ?)",
             [number, f"<{number}>", "technik@example.org", "" if number == 1 else ago(number * 4000 - 60)],
         )

@@ -98,7 +98,7 @@ function tell() {
   const lost = Date.now() - lastHeard > SILENT_MS;
   const text = lost ? notice.dataset.lost : failure;
   document.body.classList.toggle("lost", lost);
-  link.hidden = lost;
+  if (link) link.hidden = lost; // the wall has none
   if (notice.textContent !== text) notice.textContent = text;
   notice.hidden = !text;
 }
@@ -170,7 +170,7 @@ board.addEventListener("contextmenu", (event) => {
   if (event.target.closest("[data-hold]")) event.preventDefault(); // a long touch is our own gesture
 });
 
-link.hidden = false;
+tell();
 tick();
 setInterval(() => { tick(); tell(); }, 1000);
 listen();

@@ -95,7 +95,7 @@ def resample(sound: Samples, rate: int) -> Samples:
 
 
 def clip(sound: Samples) -> Samples:
-    """Without the silence at both ends, but for 0.1 s. Raises UnusableRecording when there is nothing else."""
+    """Without the silence at both ends, but for 0.1 s. Raises UnusableRecording when all is silent."""
     levels = _levels(sound)
     least = max(_FULL * 10 ** (_SILENT_DBFS / 20), max(levels, default=0.0) / 100)
     loud = [number for number, frame in enumerate(levels) if frame >= least]
