@@ -9,6 +9,7 @@ import threading
 from datetime import timedelta
 
 import click
+from sqlite_utils import Database
 
 from appliance.language import say
 from appliance.settings import Settings
@@ -35,10 +36,7 @@ def web(settings: Settings, host: str, port: int, names: tuple[str, ...]) -> Non
     from webui import serve
 
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
-    if not settings.store.is_file():
-        raise click.ClickException(
-            say(f"Dort ist kein Speicher: {settings.store}", f"There is no store: {settings.store}")
-        )
+    _store(settings).close()
     try:
         server = serve(office_page(settings, names), host, port)
     except sqlite3.Error as error:
@@ -63,7 +61,7 @@ def web(settings: Settings, host: str, port: int, names: tuple[str, ...]) -> Non
 
 def _tell_code(settings: Settings, url: str) -> None:
     """Whoever sees this console may take over a box that belongs to nobody."""
-    db = open_store(settings.store)
+    db = _store(settings)
     if users.first_start(db):
         code = users.new_link(db, "first start", times.now() + _CODE_LASTS)
         click.echo(
@@ -81,11 +79,28 @@ def users_group() -> None:
     """Who may sign in to the office's page."""
 
 
+def _store(settings: Settings) -> Database:
+    """The store of this box, which must be there and be one."""
+    if not settings.store.is_file():
+        raise click.ClickException(
+            say(f"Dort ist kein Speicher: {settings.store}", f"There is no store: {settings.store}")
+        )
+    try:
+        return open_store(settings.store)
+    except sqlite3.Error as error:
+        raise click.ClickException(
+            say(
+                f"{settings.store} ist nicht zu benutzen: {error}.",
+                f"{settings.store} cannot be used: {error}.",
+            )
+        ) from error
+
+
 @users_group.command("list")
 @click.pass_obj
 def users_list(settings: Settings) -> None:
     """Show everybody who may sign in."""
-    db = open_store(settings.store)
+    db = _store(settings)
     for user in users.users(db):
         click.echo(f"{user.name:20} {user.role:6} {user.agent}")
     db.close()
@@ -98,7 +113,7 @@ def users_list(settings: Settings) -> None:
 @click.pass_obj
 def users_link(settings: Settings, name: str, admin: bool, url: str) -> None:
     """Print a link that signs NAME in within half an hour: the way back for who forgot the password."""
-    db = open_store(settings.store)
+    db = _store(settings)
     try:
         if admin:
             known = users.user(db, name)
