@@ -24,7 +24,7 @@ from appliance.mail.spool import find_recordings
 from appliance.own_prompts import bring_into_force
 from appliance.settings import Settings
 from appliance.status import look, troubles
-from appliance.store import callbacks, ledger, people, times
+from appliance.store import callbacks, inbox, ledger, people, times
 from appliance.store.attention import show_attention
 from appliance.store.database import open_store
 from appliance.store.office import office_facts
@@ -250,6 +250,7 @@ class Supervisor:
         remove_old(db, self._settings.spool, before)
         ledger.forget(db, before)
         callbacks.forget(db, before)
+        inbox.forget(db, before)
         for file in self._settings.recordings.glob("*.unreadable"):
             if file.stat().st_mtime < before.timestamp():
                 file.unlink()

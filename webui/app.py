@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from flask import Flask, Response, request
+from flask.sessions import SecureCookieSessionInterface
 from flask_wtf.csrf import CSRFError, CSRFProtect
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as AnyResponse
@@ -38,6 +39,13 @@ HEADERS: Final = {
 }
 
 
+class _Sessions(SecureCookieSessionInterface):
+    """The session's cookie is sent over https only where the page is served by https."""
+
+    def get_cookie_secure(self, app: Flask) -> bool:  # noqa: ARG002
+        return request.is_secure
+
+
 def create_app(
     store_path: Path,
     *,
@@ -52,6 +60,7 @@ def create_app(
     machine's own name, `host_names` and every plain address.
     """
     app = Flask(__name__)
+    app.session_interface = _Sessions()
     db = open_store(store_path)
     app.config.update(
         SECRET_KEY=users.page_secret(db),

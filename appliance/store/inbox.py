@@ -102,6 +102,12 @@ def note_act(db: Database, who: str, what: str, subject: str) -> None:
     db.execute("INSERT INTO acts (who, what, subject) VALUES (?, ?, ?)", [who, what, subject])
 
 
+def forget(db: Database, before: datetime) -> None:
+    """Delete what people did before an instant; what is about a call goes with that, if that goes earlier."""
+    with exclusive(db):
+        db.execute("DELETE FROM acts WHERE at < ?", [to_text(before)])
+
+
 def acts(db: Database, subjects: list[str]) -> dict[str, list[dict[str, str]]]:
     """What people did with each of these, oldest first: at, who, what."""
     found: dict[str, list[dict[str, str]]] = {}

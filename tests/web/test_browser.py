@@ -17,6 +17,7 @@ from appliance.own_prompts import bring_into_force
 from appliance.settings import Settings
 from appliance.store import times, users
 from appliance.store.database import open_store
+from appliance.store.liveness import Alive
 from tests.web.busy_office import busy_office, settings_of
 from tests.web.chromium import ensure_chromium
 from tests.web.test_prompts_page import tone

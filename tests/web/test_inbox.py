@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import wave
 from collections.abc import Iterator
+from datetime import timedelta
 from io import BytesIO
 from pathlib import Path
 
@@ -261,6 +262,11 @@ def test_what_the_inbox_knows_goes_with_what_it_is_about(office: Office) -> None
     ledger.forget(db, times.now())
     callbacks.forget(db, times.now())
     assert db.execute("SELECT * FROM inbox").fetchall() == []
+    post(client, "/inbox", act="take", subject="message:1")
+    inbox.forget(db, times.now() - timedelta(days=1))
+    assert inbox.acts(db, ["message:1"])
+    inbox.forget(db, times.now() + timedelta(seconds=1))
+    assert not inbox.acts(db, ["message:1"])
     kept = {row[0] for row in db.execute("SELECT subject FROM acts").fetchall()}
     assert not kept & {"message:2", "missed:missed.1", "callback:1"}
 

@@ -66,7 +66,17 @@ def test_name_and_password_open_the_page(stranger: Visitor) -> None:
     assert 'id="panel"' in stranger.get("/").get_data(as_text=True)
     cookie = stranger.get_cookie("freizeichen")
     assert cookie
-    assert (cookie.http_only, cookie.same_site) == (True, "Lax")
+    assert (cookie.http_only, cookie.same_site, cookie.secure) == (True, "Lax", False)
+
+
+def test_over_https_the_cookie_stays_on_https(stranger: Visitor) -> None:
+    form = {"name": "ada", "password": PASSWORD}
+    headers = {"Origin": "https://localhost"}
+    page = stranger.get("/sign-in", base_url="https://localhost").get_data(as_text=True)
+    stranger.form_token = page.split('name="csrf_token" value="')[1].split('"')[0]
+    answer = stranger.post("/sign-in", data=form, headers=headers, base_url="https://localhost")
+    assert answer.status_code == 303
+    assert "; Secure;" in answer.headers["Set-Cookie"]
 
 
 def test_one_lands_where_one_wanted_to_go(stranger: Visitor) -> None:
