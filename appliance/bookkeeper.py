@@ -191,17 +191,21 @@ class Bookkeeper:
         match record.event:
             case "INCOMING":
                 office = office_facts(db)
+                dialled, _, department = record.detail.partition(" ")
                 ledger.open_call(
                     db,
                     record.call,
-                    dialled=record.detail,
+                    dialled=dialled,
+                    department=department,
                     caller=to_e164(record.caller, office.country, office.area_code) or "",
                     caller_name=clean_caller_name(record.caller_name),
                     started_at=record.at,
                 )
-                ledger.add_step(db, record.call, "rang in", record.detail, record.at)
+                ledger.add_step(db, record.call, "rang in", dialled, record.at)
             case "STEP":
                 ledger.add_step(db, record.call, record.detail, "", record.at)
+            case "DEPARTMENT":
+                ledger.move_call(db, record.call, record.detail, record.at)
             case "BRIDGE_ENTER" if _is_attempt(record):
                 callbacks.connect(db, record.call, record.channel, record.at)
             case "BRIDGE_ENTER":

@@ -43,6 +43,7 @@ class CallingBack:
         self._switchboard = switchboard
         self._orders = orders
         self._on_no_call = on_no_call
+        self._without_channel: set[str] = set()
 
     def begin(self, callback: Callback, agent: Agent) -> None:
         """Begin an attempt with this agent, who is reserved for it; returns at once."""
@@ -57,6 +58,22 @@ class CallingBack:
             call_back(leg, RunningAttempt(self._settings, self._switchboard(), db, leg))
         finally:
             db.close()
+
+    def settle_vanished(self, db: Database) -> None:
+        """Settle attempts that have begun and of which Asterisk knows nothing, at two looks in a row.
+
+        So it is when the answer to an order to ring was lost: nobody else would ever tell.
+        """
+        attempts = set(callbacks.calling_in(db))
+        try:
+            channels = self._orders.send_list("CoreShowChannels", {}) if attempts else []
+        except ManagerError:
+            return
+        without = attempts - {event.headers.get("Linkedid", "") for event in channels}
+        for attempt in without & self._without_channel:
+            log.warning("attempt %s to call back has vanished", attempt)
+            self._on_no_call(attempt)
+        self._without_channel = without
 
     def look_at_line(self) -> bool:
         """Tell the switchboard whether the line has a channel to spare, and return it."""

@@ -22,7 +22,7 @@ from appliance.mail.spool import MessageFacts, accept_recording
 from appliance.settings import Settings
 from appliance.store import callbacks, ledger, times
 from appliance.store.database import exclusive, open_store
-from appliance.store.office import callback_refusal, callback_rules, department_dialled, office_facts
+from appliance.store.office import callback_refusal, callback_rules, department, office_facts
 from appliance.switchboard import Switchboard, SwitchboardPlace
 from appliance.telephony.dialog import take_call
 from appliance.telephony.fastagi import CallerLeg
@@ -66,12 +66,18 @@ class HouseOfOneCall:
         self._arrived: datetime | None = None
         self.prompts = house.settings.prompts
 
-    def department(self, dialled: str) -> Department | None:
-        """The department a number belongs to, None for a number that is not ours."""
-        return department_dialled(self._db, dialled)
+    def department(self, name: str) -> Department | None:
+        """The department of this name, None when there is none."""
+        return department(self._db, name)
+
+    def enter_department(self, department: Department) -> None:
+        """Commit that the caller is with this department from now on."""
+        with exclusive(self._db):
+            self._enter_call()
+            ledger.move_call(self._db, self._call, department.name, times.now())
 
     @contextmanager
-    def place_in_line(self, department: Department) -> Iterator[SwitchboardPlace]:
+    def place_in_line(self, department: Department, agent: str = "") -> Iterator[SwitchboardPlace]:
         """Stand in line until the context ends; in the old place, for somebody we owe a callback."""
         number = self._caller_number()
         kept = callbacks.place_kept(self._db, number, department.name) if number else None
@@ -85,6 +91,7 @@ class HouseOfOneCall:
             department.language,
             self._arrived,
             times.now() + timedelta(seconds=department.language_wait_seconds),
+            agent,
         )
         with self._house.switchboard.place_in_line(caller, self._leg.channel) as place:
             yield place
@@ -142,6 +149,7 @@ class HouseOfOneCall:
             self._db,
             self._call,
             dialled=self._leg.argument(2),
+            department=self._leg.get("DEPARTMENT"),
             caller=self._caller_number(),
             caller_name=clean_caller_name(self._leg.caller_id()[1]),
             started_at=times.now(),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import os
 import queue
 import signal
 import threading
@@ -39,6 +40,7 @@ log = logging.getLogger(__name__)
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _HOUR = 3600.0
+_HALF_A_MINUTE = 30.0
 _LOOK_AGAIN = 5.0
 _RECORDING_STILL_SECONDS = 5.0  # Asterisk writes a running recording more often than that
 _SOON = 1.0
@@ -47,6 +49,22 @@ _DEVICE_STATES = {
     Presence.AWAY: "BUSY",
     Presence.OFFLINE: "UNAVAILABLE",
 }
+
+
+def end_with_any_thread() -> None:
+    """From now on the program ends, with exit status 1, when any of its threads dies of an error.
+
+    Half a supervisor would take calls nobody enters. A whole new one is started in its place, and
+    until then the floor has the calls.
+    """
+
+    def die(dead: threading.ExceptHookArgs) -> None:
+        error = (dead.exc_type, dead.exc_value or dead.exc_type(), dead.exc_traceback)
+        log.critical("thread %s died; the supervisor ends", dead.thread and dead.thread.name, exc_info=error)
+        logging.shutdown()
+        os._exit(1)  # a thread that waits for the dead one would never end by itself
+
+    threading.excepthook = die
 
 
 class Supervisor:
@@ -99,6 +117,7 @@ class Supervisor:
             lambda db: callbacks.give_up_old(db, times.now()): _HOUR,
             lambda _db: self._ask_phone_states(): _LOOK_AGAIN,
             lambda _db: self.calling_back.look_at_line(): _LOOK_AGAIN,
+            self.calling_back.settle_vanished: _HALF_A_MINUTE,
             lambda _db: self.bookkeeper.take_left_over(self._recorded_calls): _LOOK_AGAIN,
             lambda db: bring_into_force(db, settings): _SOON,
             self._say_what_needs_attention: _LOOK_AGAIN,
@@ -108,6 +127,7 @@ class Supervisor:
 
     def run(self) -> None:
         """Run until told to end (SIGTERM, SIGINT)."""
+        end_with_any_thread()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._stopping.set())
         self.start()

@@ -264,6 +264,7 @@ def _numbers(db: Database, country: str) -> tuple[Number, ...]:
     rows = _rows(
         db,
         "SELECT n.number, d.title FROM numbers AS n JOIN departments AS d ON d.name = n.department"
+        " WHERE n.agent IS NULL AND coalesce(n.block, n.number) = n.number"
         " ORDER BY d.title, n.number",
     )
     return tuple(Number(row["number"], readable(row["number"], country), row["title"]) for row in rows)

@@ -20,6 +20,7 @@ _RHYTHMS: Final = ("", "blinking", "pulse")
 _LONGEST_DETAIL: Final = 200
 _AGENT_STEPS: Final = (
     "agent rings",
+    "agent not free",
     "agent did not answer",
     "agent refused",
     "phone unreachable",
@@ -171,6 +172,7 @@ class Wording(Words):
             titles={agent.name: agent.title for agent in board.agents},
             calls_known=board.calls_known,
         )
+        self._departments = {department.name: department.title for department in board.departments}
         self._night_mode = board.night_mode
         self._supervisor_runs = board.supervisor_runs
         self._asterisk_silent = board.asterisk_silent
@@ -268,6 +270,8 @@ class Wording(Words):
             return f"{step.step} {detail}".strip()
         if step.step in _AGENT_STEPS:
             detail = self._titles.get(detail, detail)
+        elif step.step == "department":
+            detail = self._departments.get(detail, detail)
         elif step.step == "message kept":
             detail = self.length(detail)
         elif step.step == "ended":

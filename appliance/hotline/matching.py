@@ -14,7 +14,8 @@ class WaitingCaller:
     """A person in line, on the telephone or to be called back.
 
     `call` is the call number, `arrived` decides the order. Before `others_from` only agents of
-    the caller's language serve him; None: whoever is free.
+    the caller's language serve him; None: whoever is free. `agent` is the only one who serves somebody
+    who has dialled him directly, '' any.
     """
 
     call: str
@@ -22,6 +23,7 @@ class WaitingCaller:
     language: str
     arrived: datetime
     others_from: datetime | None = None
+    agent: str = ""
 
 
 def in_order(waiting: Iterable[WaitingCaller]) -> list[WaitingCaller]:
@@ -53,8 +55,8 @@ def match(
 
 
 def serves(agent: Agent, caller: WaitingCaller) -> bool:
-    """Whether the caller's department is one of the agent's."""
-    return caller.department in agent.departments
+    """Whether the caller's department is one of the agent's, or the agent the one he has dialled."""
+    return caller.agent == agent.name if caller.agent else caller.department in agent.departments
 
 
 def others_serve(caller: WaitingCaller, agents: Iterable[Agent], now: datetime) -> bool:
@@ -63,7 +65,7 @@ def others_serve(caller: WaitingCaller, agents: Iterable[Agent], now: datetime) 
     That is so from a set time on, and at once when nobody present speaks his language: waiting
     would be for nothing.
     """
-    if caller.others_from is None or now >= caller.others_from:
+    if caller.agent or caller.others_from is None or now >= caller.others_from:
         return True
     return not any(a.is_present() and serves(a, caller) and caller.language in a.languages for a in agents)
 

@@ -14,7 +14,7 @@ NAME_LENGTH = 40
 
 _SEPARATORS = re.compile(r"[ \t\u00a0\u202f/().\u2010-\u2015-]")
 _DIALLABLE = re.compile(r"\+?[0-9]{3,20}")
-_E164_LENGTH = 16  # the "+" and 15 digits
+E164_LENGTH = 16  # the "+" and 15 digits
 _SUBSCRIBER_DIGITS = 8  # the longest subscriber number; more digits without a prefix are not a local number
 _SHORTEST_LOCAL = 3
 _CODE_CHARACTERS = set('${}[]"\\;&|<>`')
@@ -53,7 +53,7 @@ def to_e164(dialled: str, country: str, area_code: str) -> str | None:
     for reading in _readings(text, _plan(country, area_code)):
         parsed = _parse(reading, country)
         number = phonenumbers.format_number(parsed, PhoneNumberFormat.E164) if parsed else ""
-        if number and len(number) <= _E164_LENGTH:
+        if number and len(number) <= E164_LENGTH:
             return number
     return None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from sqlite_utils import Database
@@ -12,14 +13,16 @@ from appliance.hotline.tickets import TicketRule
 from appliance.store import times
 from appliance.store.config_errors import ConfigError, Problem
 from appliance.store.config_hours import write_times
+from appliance.store.config_numbers import block_numbers
 from appliance.store.config_reader import read_config
-from appliance.store.config_values import Agent, Config, Department, MailServer, Office, Phone
+from appliance.store.config_values import Agent, Block, Config, Department, MailServer, Office, Phone
 from appliance.store.config_writer import write_config
 from appliance.store.database import exclusive
 from appliance.store.schedule import refresh_schedule, special_days
 
 __all__ = [
     "Agent",
+    "Block",
     "Config",
     "ConfigError",
     "Department",
@@ -34,7 +37,7 @@ __all__ = [
 
 # Children before parents, so that no reference is ever broken.
 _TABLES = (
-    *("presence", "speaks", "serves", "agents", "phones", "dialled_forms", "numbers"),
+    *("presence", "speaks", "serves", "dialled_forms", "numbers", "agents", "phones", "blocks", "menu"),
     *("schedule", "opening_hours", "special_days", "departments", "mail_server", "office"),
 )
 
@@ -79,6 +82,7 @@ def export_config(db: Database) -> Config:
             _office(office),
             MailServer(**mail),
             tuple(_department(db, row) for row in list(db.query("SELECT * FROM departments ORDER BY rowid"))),
+            tuple(Block(**row) for row in db.query("SELECT * FROM blocks ORDER BY rowid")),
             tuple(Phone(**row) for row in db.query("SELECT * FROM phones ORDER BY rowid")),
             tuple(_agent(db, row) for row in list(db.query("SELECT * FROM agents ORDER BY rowid"))),
         )
@@ -87,8 +91,7 @@ def export_config(db: Database) -> Config:
 def _rows(config: Config) -> dict[str, list[dict[str, Any]]]:
     """What the admin's tables hold, parents first; the order of the rows is that of the file."""
     office, mail, departments = config.office, config.mail, config.departments
-    numbers = {number: department.name for department in departments for number in department.numbers}
-    forms = dialled_table(numbers, office.country, office.area_code)
+    numbers = _numbers(config)
     return {
         "office": [
             {
@@ -122,6 +125,7 @@ def _rows(config: Config) -> dict[str, list[dict[str, Any]]]:
                 "language": department.language,
                 "mailbox": department.mailbox,
                 "greeting": department.greeting,
+                "menu_prompt": department.menu_prompt,
                 "always_open": int(department.always_open),
                 "closed_on_holidays": int(department.closed_on_holidays),
                 "ring_seconds": department.ring_seconds,
@@ -163,14 +167,22 @@ def _rows(config: Config) -> dict[str, list[dict[str, Any]]]:
             for department in departments
             for special in department.special_days
         ],
-        "numbers": [{"number": number, "department": name} for number, name in numbers.items()],
-        "dialled_forms": [{"dialled": form, "number": number} for form, number in forms.items()],
+        "menu": [
+            {"department": department.name, "key": key, "choice": choice}
+            for department in departments
+            for key, choice in department.menu
+        ],
+        "blocks": [{"number": block.number, "department": block.department} for block in config.blocks],
         "phones": [
             {"name": phone.name, "extension": phone.extension, "secret": phone.secret}
             for phone in config.phones
         ],
         "agents": [
             {"name": agent.name, "title": agent.title, "phone": agent.phone} for agent in config.agents
+        ],
+        "numbers": list(numbers.values()),
+        "dialled_forms": [
+            {"dialled": form, "number": number} for form, number in _dialled_forms(config, numbers).items()
         ],
         "serves": [
             {"agent": agent.name, "department": name} for agent in config.agents for name in agent.departments
@@ -179,6 +191,34 @@ def _rows(config: Config) -> dict[str, list[dict[str, Any]]]:
             {"agent": agent.name, "language": name} for agent in config.agents for name in agent.languages
         ],
     }
+
+
+def _numbers(config: Config) -> dict[str, dict[str, Any]]:
+    """The rows of the table `numbers`: what a department has claimed goes before what a block has in it."""
+    numbers: dict[str, dict[str, Any]] = {
+        number: {"number": number, "department": department.name, "agent": None, "block": None}
+        for department in config.departments
+        for number in department.numbers
+    }
+    for number, block, agent, _ in block_numbers(config.blocks, config.phones, config.agents):
+        name = agent.name if agent else None
+        department = agent.departments[0] if agent else block.department
+        row = {"number": number, "department": department, "agent": name, "block": block.number}
+        numbers.setdefault(number, row)
+    return numbers
+
+
+def _dialled_forms(config: Config, numbers: Collection[str]) -> dict[str, str]:
+    """Which number each form means that a line may deliver; some lines deliver an extension alone."""
+    forms = dialled_table(numbers, config.office.country, config.office.area_code)
+    alone: dict[str, set[str]] = {}
+    for number, _, _, extensions in block_numbers(config.blocks, config.phones, config.agents):
+        for extension in extensions:
+            alone.setdefault(extension, set()).add(number)
+    for extension, meant in alone.items():
+        if len(meant) == 1:
+            forms.setdefault(extension, *meant)
+    return forms
 
 
 def _office(row: dict[str, Any]) -> Office:
@@ -202,7 +242,10 @@ def _department(db: Database, row: dict[str, Any]) -> Department:
         | {"extra_prompts": tuple(row["extra_prompts"].split())},
         ticket_rule=ticket_rule,
         special_days=special_days(db, name),
-        numbers=_column(db, "SELECT number FROM numbers WHERE department = ? ORDER BY rowid", name),
+        menu=tuple(db.execute("SELECT key, choice FROM menu WHERE department = ? ORDER BY key", [name])),
+        numbers=_column(
+            db, "SELECT number FROM numbers WHERE department = ? AND block IS NULL ORDER BY rowid", name
+        ),
         spans=tuple(
             sorted(
                 Span(span["weekday"], read_clock(span["opens"]), read_clock(span["closes"])) for span in spans

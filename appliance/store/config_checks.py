@@ -38,6 +38,11 @@ def prompt(text: str) -> str | None:
     return None if _NAME.fullmatch(text) else "not a name"
 
 
+def prompt_or_none(text: str) -> str | None:
+    """The key of a prompt, or nothing."""
+    return prompt(text) if text else None
+
+
 def title(text: str) -> str | None:
     """A text for people, which also reaches the displays of telephones."""
     if not text.strip():

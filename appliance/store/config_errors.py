@@ -156,8 +156,40 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "An agent must serve at least one department.",
     ),
     "department without number": (
-        "Eine Abteilung braucht mindestens eine Telefonnummer, sonst kann niemand sie anrufen.",
-        "A department needs at least one telephone number, or nobody can call it.",
+        "Ohne Telefonnummer und ohne Platz in einem Menü ist eine Abteilung nicht zu erreichen.",
+        "A department needs a telephone number or a place in a menu, or nobody can reach it.",
+    ),
+    "block too long": (
+        "{value} wird mit der Nebenstelle {other} zu lang; eine Telefonnummer hat höchstens 15 Ziffern.",
+        "{value} with the extension {other} is too long; a telephone number has at most 15 digits.",
+    ),
+    "not entries": (
+        'Hier gehören Angaben in geschweiften Klammern hin, etwa {{ 1 = "support", 2 = "accounting" }}.',
+        'This must be entries in curly brackets, such as {{ 1 = "support", 2 = "accounting" }}.',
+    ),
+    "menu key": (
+        "{value} ist keine Taste für ein Menü; möglich sind 1 bis 9.",
+        "{value} is not a key for a menu; possible are 1 to 9.",
+    ),
+    "menu size": (
+        "Ein Menü hat zwei bis vier Möglichkeiten, nicht {value}: mehr kann sich am Telefon niemand merken.",
+        "A menu has two to four choices, not {value}: nobody can remember more on the telephone.",
+    ),
+    "menu to itself": (
+        "Das Menü führt zu {value} zurück, also im Kreis.",
+        "The menu leads back to {value}, in a circle.",
+    ),
+    "second level": (
+        "{value} hat selbst ein Menü. Es gibt nur eine Ebene: wer gewählt hat, kommt bei Menschen an.",
+        "{value} has a menu itself. There is only one level: who has chosen reaches people.",
+    ),
+    "menu twice": (
+        "Zu {value} führt schon eine andere Taste.",
+        "Another key leads to {value} already.",
+    ),
+    "menu prompt": (
+        "Die Ansage von {value} im Menü fehlt: dort menu_prompt angeben, eine eigene oder eine von {limit}.",
+        "The announcement of {value} in a menu is missing: set its menu_prompt, your own or one of {limit}.",
     ),
     "hours": (
         'Hier gehört "always" hin oder eine Angabe je Tag, etwa {{ mon-fri = "08:00-17:00" }}.',

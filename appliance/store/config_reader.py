@@ -7,13 +7,15 @@ import zoneinfo
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from appliance.hotline.numbers import is_country, is_emergency, to_e164
+from appliance.hotline.numbers import is_country, is_emergency
 from appliance.hotline.public_holidays import states
 from appliance.store import config_checks as checks
 from appliance.store.config_errors import ConfigError, Problem, shown, syntax_problem
 from appliance.store.config_hours import read_hours
 from appliance.store.config_lines import Lines
-from appliance.store.config_table import Problems, Table, similar
+from appliance.store.config_menu import check_menus, read_menu
+from appliance.store.config_numbers import check_extensions, check_reachable, read_blocks, read_numbers
+from appliance.store.config_table import Once, Problems, Table, similar
 from appliance.store.config_tickets import read_ticket_rule
 from appliance.store.config_values import CHOICES, Agent, Config, Department, MailServer, Office, Phone
 
@@ -21,7 +23,7 @@ LANGUAGES = ("de", "en")
 SECURITIES = ("tls", "starttls", "none")
 
 _SINGLE = ("office", "mail")
-_SEVERAL = ("department", "phone", "agent")
+_SEVERAL = ("department", "block", "phone", "agent")
 
 
 def read_config(text: str | bytes) -> Config:
@@ -32,14 +34,21 @@ def read_config(text: str | bytes) -> Config:
             problems.add("unknown", (key,), key, similar(key, (*_SINGLE, *_SEVERAL)))
     office = _office(_section(values, problems, "office"))
     mail = _mail(_section(values, problems, "mail"))
-    departments = _departments(_sections(values, problems, "department"), office)
+    numbers = Once()
+    department_tables = _sections(values, problems, "department")
+    departments = _departments(department_tables, office, numbers)
+    check_menus(department_tables, departments)
+    block_tables = _sections(values, problems, "block")
+    blocks = read_blocks(block_tables, office, departments, numbers)
+    check_reachable(department_tables, departments, blocks)
     phones = _phones(_sections(values, problems, "phone"), office)
+    check_extensions(block_tables, blocks, phones)
     agents = _agents(_sections(values, problems, "agent"), office, departments, phones)
     if not departments and "department" not in values:
         problems.add("missing", (), "[[department]]")
     if problems.found:
         raise ConfigError(problems.found)
-    return Config(office, mail, departments, phones, agents)
+    return Config(office, mail, departments, blocks, phones, agents)
 
 
 def _parse(text: str | bytes) -> tuple[Mapping[str, Any], Problems]:
@@ -77,20 +86,6 @@ def _sections(values: Mapping[str, Any], problems: Problems, key: str) -> list[T
         known = name if isinstance(name, str) and checks.prompt(name) is None else str(index + 1)
         tables.append(Table(problems, (key, index), f"{key}.{known}", entry))
     return tables
-
-
-class _Once:
-    """Values that may occur only once in the file."""
-
-    def __init__(self) -> None:
-        self._lines: dict[str, int] = {}
-
-    def claim(self, value: str, table: Table, *keys: str | int) -> None:
-        """Note the value as taken, or as a problem when it was taken before."""
-        if value in self._lines:
-            table.problem("twice", *keys, value=shown(value), other=str(self._lines[value]))
-        elif value:
-            self._lines[value] = table.line(*keys)
 
 
 def _office(table: Table) -> Office:
@@ -134,8 +129,8 @@ def _mail(table: Table) -> MailServer:
     return server
 
 
-def _departments(tables: Sequence[Table], office: Office) -> tuple[Department, ...]:
-    names, numbers = _Once(), _Once()
+def _departments(tables: Sequence[Table], office: Office, numbers: Once) -> tuple[Department, ...]:
+    names = Once()
     departments = []
     for table in tables:
         name = table.text("name", check=checks.name)
@@ -150,7 +145,9 @@ def _departments(tables: Sequence[Table], office: Office) -> tuple[Department, .
                 language=table.choice("language", LANGUAGES, office.language),
                 mailbox=table.text("mailbox", check=checks.mail_address),
                 greeting=table.text("greeting", "greeting", checks.prompt),
-                numbers=_numbers(table, office, numbers),
+                menu=read_menu(table),
+                menu_prompt=table.text("menu_prompt", "", checks.prompt_or_none),
+                numbers=read_numbers(table, office, numbers),
                 always_open=hours.always_open,
                 spans=hours.spans,
                 special_days=hours.special_days,
@@ -183,25 +180,8 @@ def _choices(table: Table) -> tuple[str, ...]:
     return choices
 
 
-def _numbers(table: Table, office: Office, taken: _Once) -> tuple[str, ...]:
-    written = table.texts("numbers")
-    if not written and table.empty("numbers"):
-        table.problem("department without number", "numbers")
-    if not is_country(office.country) or checks.area_code(office.area_code):
-        return ()  # that is the problem then, not the numbers
-    numbers = []
-    for index, text in enumerate(written):
-        number = to_e164(text, office.country, office.area_code)
-        if number is None:
-            table.problem("telephone number", "numbers", index, value=shown(text))
-        elif text not in written[:index]:
-            taken.claim(number, table, "numbers", index)
-            numbers.append(number)
-    return tuple(numbers)
-
-
 def _phones(tables: Sequence[Table], office: Office) -> tuple[Phone, ...]:
-    names, extensions = _Once(), _Once()
+    names, extensions = Once(), Once()
     phones = []
     for table in tables:
         name = table.text("name", check=checks.name)
@@ -218,7 +198,7 @@ def _phones(tables: Sequence[Table], office: Office) -> tuple[Phone, ...]:
 def _agents(
     tables: Sequence[Table], office: Office, departments: Sequence[Department], phones: Sequence[Phone]
 ) -> tuple[Agent, ...]:
-    names = _Once()
+    names = Once()
     owners: dict[str, str] = {}
     known_departments = [department.name for department in departments]
     known_phones = [phone.name for phone in phones]

@@ -124,6 +124,14 @@ class Table:
                 self._check_choice(value, options, key, index)
         return values
 
+    def entries(self, key: str) -> Mapping[str, Any]:
+        """A table within this one; none of its entries when it is left out."""
+        value = self._take(key, {})
+        if isinstance(value, Mapping):
+            return value
+        self.problem("not entries", key)
+        return {}
+
     def raw(self, key: str) -> object:
         """A required setting of any type, for the caller to judge; None when it is missing."""
         value = self._take(key, None)
@@ -175,6 +183,20 @@ class Table:
         if code is not None:
             close = suggest(value)
             self.problem(code, *keys, suggestion=close, value=shown(value), limit=str(_TEXT_LENGTH))
+
+
+class Once:
+    """Values that may occur only once in the file."""
+
+    def __init__(self) -> None:
+        self._lines: dict[str, int] = {}
+
+    def claim(self, value: str, table: Table, *keys: str | int) -> None:
+        """Note the value as taken, or as a problem when it was taken before."""
+        if value in self._lines:
+            table.problem("twice", *keys, value=shown(value), other=str(self._lines[value]))
+        elif value:
+            self._lines[value] = table.line(*keys)
 
 
 def similar(word: str, words: Iterable[str]) -> str:

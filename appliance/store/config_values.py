@@ -47,6 +47,8 @@ class MailServer:
 class Department:
     """A department with its numbers (E.164) and hours (none of them when it is always open).
 
+    With a `menu`, pairs of a key and a department, it is a main number which every agent serves.
+    `menu_prompt` announces it in another's menu, '' the built-in one for its name.
     What it offers while nobody is free always includes a callback or a message. No promise is made with
     `promise_minutes` 0; nobody is asked for a ticket number with `ticket_from` 0.
     """
@@ -56,6 +58,8 @@ class Department:
     language: str
     mailbox: str
     greeting: str
+    menu: tuple[tuple[str, str], ...]
+    menu_prompt: str
     numbers: tuple[str, ...]
     always_open: bool
     spans: tuple[Span, ...]
@@ -75,6 +79,17 @@ class Department:
     ticket_from: int
     ticket_rule: TicketRule
     callback_attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A number (E.164) behind which the extensions of the phones can be dialled directly.
+
+    Whoever dials no extension, or one there is not, reaches the department.
+    """
+
+    number: str
+    department: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,5 +119,6 @@ class Config:
     office: Office
     mail: MailServer
     departments: tuple[Department, ...]
+    blocks: tuple[Block, ...]
     phones: tuple[Phone, ...]
     agents: tuple[Agent, ...]

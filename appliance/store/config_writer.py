@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 
 from appliance.hotline.numbers import readable, to_e164
 from appliance.store.config_hours import ALWAYS, write_hours
+from appliance.store.config_menu import write_menu
 from appliance.store.config_tickets import write_ticket_digits
 from appliance.store.config_values import CHOICES, Config, Department, Office
 
@@ -27,6 +28,10 @@ _COMMENTS: Mapping[str, tuple[str, str]] = {
         "The departments. hours: \"always\" or times per day; 22:00-02:00 ends on the next day;\n"
         "# exceptions: \"2026-12-24\" = \"closed\", \"2026-12-27..2027-01-03\" = \"10:00-12:00\".\n"
         "# From choices on: when nobody is free. promise_minutes = 0: no promise; ticket_from = 0: never.",
+    ),
+    "block": (
+        "Nummern, hinter denen sich die Nebenstellen direkt wählen lassen; alles andere kommt zur Abteilung.",
+        "Numbers behind which extensions can be dialled directly; all else comes to the department.",
     ),
     "phone": (
         "Die Telefone im Haus. secret ist das Kennwort, mit dem sich das Gerät anmeldet.",
@@ -68,6 +73,10 @@ def write_config(config: Config) -> str:
     ]
     sections = {
         "department": [_department(department, office) for department in config.departments],
+        "block": [
+            _settings(number=_text(_written(block.number, office)), department=_text(block.department))
+            for block in config.blocks
+        ],
         "phone": [
             _settings(name=_text(phone.name), extension=_text(phone.extension), secret=_text(phone.secret))
             for phone in config.phones
@@ -84,6 +93,8 @@ def write_config(config: Config) -> str:
         ],
     }
     for kind, tables in sections.items():
+        if not tables:
+            continue
         parts.append(f"\n# {_COMMENTS[kind][which]}\n")
         parts.append("\n".join(f"[[{kind}]]\n{table}" for table in tables))
     return "".join(parts)
@@ -97,6 +108,8 @@ def _department(department: Department, office: Office) -> str:
         language=_text(department.language),
         mailbox=_text(department.mailbox),
         greeting=_text(department.greeting),
+        menu=write_menu(department.menu),
+        menu_prompt=_text(department.menu_prompt),
         numbers=_texts(_written(number, office) for number in department.numbers),
         hours=_text(ALWAYS) if department.always_open else _hours(department),
         closed_on_holidays=_flag(department.closed_on_holidays),

@@ -23,17 +23,32 @@ def open_call(
     caller: str,
     caller_name: str,
     started_at: datetime,
+    department: str = "",
 ) -> None:
-    """Enter a call that began. Entering it again changes nothing: dialog and records both tell."""
+    """Enter a call that began. Entering it again changes nothing: dialog and records both tell.
+
+    `department` is where it leads when the number itself is not one of ours, as in a block.
+    """
     db.execute(
         """
         INSERT INTO calls (call, dialled, number, department, language, caller, caller_name, started_at)
-        SELECT ?1, ?2, coalesce(f.number, ''), coalesce(f.department, ''), coalesce(f.language, ''),
-          ?3, ?4, ?5
-        FROM (SELECT 1) LEFT JOIN floor AS f ON f.dialled = ?2 WHERE true
+        SELECT ?1, ?2, coalesce(t.number, ''), coalesce(d.name, ''), coalesce(d.language, ''), ?3, ?4, ?5
+        FROM (SELECT 1) LEFT JOIN destinations AS t ON t.dialled = ?2
+        LEFT JOIN departments AS d ON d.name = coalesce(t.department, ?6) WHERE true
         ON CONFLICT (call) DO NOTHING""",
-        [call, dialled, caller, caller_name, to_text(started_at)],
+        [call, dialled, caller, caller_name, to_text(started_at), department],
     )
+
+
+def move_call(db: Database, call: str, department: str, at: datetime) -> None:
+    """Enter that the caller is now with another department; telling it again changes nothing."""
+    moved = db.execute(
+        "UPDATE calls SET department = ?1, language = (SELECT language FROM departments WHERE name = ?1) "
+        "WHERE call = ?2 AND department <> ?1 AND EXISTS (SELECT 1 FROM departments WHERE name = ?1)",
+        [department, call],
+    ).rowcount
+    if moved:
+        add_step(db, call, "department", department, at)
 
 
 def add_step(db: Database, call: str, step: str, detail: str, at: datetime) -> None:

@@ -60,6 +60,7 @@ CREATE TABLE departments (
   language TEXT NOT NULL CHECK (language IN ('de', 'en')),
   mailbox TEXT NOT NULL,
   greeting TEXT NOT NULL,
+  menu_prompt TEXT NOT NULL DEFAULT '',
   always_open INTEGER NOT NULL CHECK (always_open IN (0, 1)),
   closed_on_holidays INTEGER NOT NULL DEFAULT 1 CHECK (closed_on_holidays IN (0, 1)),
   ring_seconds INTEGER NOT NULL CHECK (ring_seconds BETWEEN 3 AND 120),
@@ -95,13 +96,15 @@ CREATE TABLE special_days (
   times TEXT NOT NULL,
   PRIMARY KEY (department, first)
 ) STRICT;
-CREATE TABLE numbers (
+CREATE TABLE menu (
+  department TEXT NOT NULL REFERENCES departments (name) ON DELETE CASCADE,
+  key TEXT NOT NULL CHECK (key GLOB '[1-9]'),
+  choice TEXT NOT NULL REFERENCES departments (name) ON DELETE CASCADE,
+  PRIMARY KEY (department, key)
+) STRICT;
+CREATE TABLE blocks (
   number TEXT PRIMARY KEY CHECK (number GLOB '+[0-9]*'),
   department TEXT NOT NULL REFERENCES departments (name) ON DELETE CASCADE
-) STRICT;
-CREATE TABLE dialled_forms (
-  dialled TEXT PRIMARY KEY,
-  number TEXT NOT NULL REFERENCES numbers (number) ON DELETE CASCADE
 ) STRICT;
 CREATE TABLE phones (
   name TEXT PRIMARY KEY,
@@ -112,6 +115,16 @@ CREATE TABLE agents (
   name TEXT PRIMARY KEY,
   title TEXT NOT NULL,
   phone TEXT NOT NULL UNIQUE REFERENCES phones (name)
+) STRICT;
+CREATE TABLE numbers (
+  number TEXT PRIMARY KEY CHECK (number GLOB '+[0-9]*'),
+  department TEXT NOT NULL REFERENCES departments (name) ON DELETE CASCADE,
+  agent TEXT REFERENCES agents (name) ON DELETE CASCADE,
+  block TEXT REFERENCES blocks (number) ON DELETE CASCADE
+) STRICT;
+CREATE TABLE dialled_forms (
+  dialled TEXT PRIMARY KEY,
+  number TEXT NOT NULL REFERENCES numbers (number) ON DELETE CASCADE
 ) STRICT;
 CREATE TABLE serves (
   agent TEXT NOT NULL REFERENCES agents (name) ON DELETE CASCADE,
@@ -153,6 +166,7 @@ CREATE TABLE schedule (
   department TEXT NOT NULL REFERENCES departments (name) ON DELETE CASCADE,
   at TEXT NOT NULL,
   state TEXT NOT NULL CHECK (state IN ('open', 'closed')),
+  reopening TEXT NOT NULL DEFAULT '',
   PRIMARY KEY (department, at)
 ) STRICT;
 CREATE TABLE lamps (
@@ -271,22 +285,35 @@ CREATE VIEW opening AS
          ELSE coalesce((SELECT s.state FROM schedule AS s
                         WHERE s.department = d.name AND s.at <= {NOW}
                         ORDER BY s.at DESC LIMIT 1), 'open')
-    END AS state
+    END AS state,
+    CASE n.mode WHEN 'auto' THEN coalesce((SELECT s.reopening FROM schedule AS s
+      WHERE s.department = d.name AND s.at <= {NOW} ORDER BY s.at DESC LIMIT 1), '') ELSE '' END AS reopening
   FROM departments AS d, night_switch AS n;
+CREATE VIEW destinations AS
+  SELECT f.dialled, n.number, n.department, coalesce(n.agent, '') AS agent
+  FROM dialled_forms AS f JOIN numbers AS n ON n.number = f.number;
+CREATE VIEW block_destinations AS
+  SELECT f.dialled, b.department
+  FROM dialled_forms AS f JOIN blocks AS b ON b.number = f.number;
 CREATE VIEW floor AS
-  SELECT f.dialled, f.number, d.name AS department, d.title, d.language, d.greeting,
-    d.message_seconds, o.state AS opening,
+  SELECT d.name AS department, d.title, d.language, d.greeting, d.ring_seconds,
+    d.message_seconds, o.state AS opening, o.reopening,
+    coalesce((SELECT group_concat(m.key, '') FROM menu AS m WHERE m.department = d.name), '') AS menu,
     (SELECT count(*) FROM queue_members AS m WHERE m.queue_name = d.name) AS present
-  FROM dialled_forms AS f
-  JOIN numbers AS n ON n.number = f.number
-  JOIN departments AS d ON d.name = n.department
-  JOIN opening AS o ON o.department = d.name;
+  FROM departments AS d JOIN opening AS o ON o.department = d.name;
+CREATE VIEW menu_choices AS
+  SELECT m.department || '/' || m.key AS choice, m.choice AS department, d.language,
+    CASE d.menu_prompt WHEN '' THEN 'menu-' || d.name ELSE d.menu_prompt END AS menu_prompt
+  FROM menu AS m JOIN departments AS d ON d.name = m.choice;
+CREATE VIEW serving AS
+  SELECT agent, department FROM serves
+  UNION SELECT a.name, m.department FROM agents AS a, menu AS m;
 CREATE VIEW queue_members AS
   SELECT s.department AS queue_name, 'PJSIP/' || a.phone AS interface,
     a.name AS membername, s.department || '/' || a.name AS uniqueid,
     0 AS penalty, p.wrap_up_until > {NOW} AS paused, '' AS reason_paused, '' AS state_interface,
     'no' AS ringinuse
-  FROM serves AS s
+  FROM serving AS s
   JOIN agents AS a ON a.name = s.agent
   JOIN presence AS p ON p.agent = a.name
   WHERE p.state = 'available';
@@ -298,6 +325,9 @@ CREATE VIEW queues AS
     'yes' AS timeoutrestart, 0 AS "announce-frequency"
   FROM departments;
 CREATE VIEW phone_owners AS SELECT phone, name AS agent FROM agents;
+CREATE VIEW ringable AS
+  SELECT a.name AS agent, a.phone FROM agents AS a JOIN presence AS p ON p.agent = a.name
+  WHERE p.state = 'available' AND p.wrap_up_until <= {NOW};
 """,
     )
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from sqlite_utils import Database
 
 from appliance.hotline.callback_numbers import Refusal, refusal
-from appliance.hotline.departments import Department
+from appliance.hotline.departments import Department, MenuChoice
 from appliance.hotline.tickets import TicketRule
 
 _DEPARTMENT = """
-SELECT d.*, o.state AS opening FROM departments AS d JOIN opening AS o ON o.department = d.name
-WHERE d.name = """
+SELECT d.*, o.state AS opening, o.reopening
+FROM departments AS d JOIN opening AS o ON o.department = d.name WHERE d.name = ?"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,24 +77,15 @@ def refusal_by(rules: CallbackRules, number: str) -> Refusal | None:
     )
 
 
-def department_dialled(db: Database, dialled: str) -> Department | None:
-    """Look up what was dialled, exactly as the floor does; None for a number that is not ours."""
-    return _department(db, "(SELECT department FROM floor WHERE dialled = ?)", dialled)
-
-
-def department(db: Database, name: str) -> Department | None:
-    """The department of this name; None when there is none (any more)."""
-    return _department(db, "?", name)
-
-
 def is_open(db: Database, department: str) -> bool:
     """Whether a department is open now, exactly as the floor sees it."""
     row = db.execute("SELECT state FROM opening WHERE department = ?", [department]).fetchone()
     return row is not None and row[0] == "open"
 
 
-def _department(db: Database, which: str, value: str) -> Department | None:
-    row = next(db.query(_DEPARTMENT + which, [value]), None)
+def department(db: Database, name: str) -> Department | None:
+    """The department of this name as it is now; None when there is none (any more)."""
+    row = next(db.query(_DEPARTMENT, [name]), None)
     if row is None:
         return None
     return Department(
@@ -102,7 +93,9 @@ def _department(db: Database, which: str, value: str) -> Department | None:
         title=row["title"],
         language=row["language"],
         greeting=row["greeting"],
+        menu=menu_choices(db, name),
         is_open=row["opening"] == "open",
+        reopening=tuple(row["reopening"].split("&")) if row["reopening"] else (),
         ring_seconds=row["ring_seconds"],
         message_seconds=row["message_seconds"],
         offers_wait=bool(row["offers_wait"]),
@@ -121,15 +114,32 @@ def _department(db: Database, which: str, value: str) -> Department | None:
     )
 
 
+def menu_choices(db: Database, department: str) -> tuple[MenuChoice, ...]:
+    """What the menu of a department offers, in the order of the keys; empty for one without a menu."""
+    return tuple(
+        MenuChoice(row["key"], row["department"], row["menu_prompt"], row["language"])
+        for row in db.query(
+            "SELECT m.key, c.department, c.menu_prompt, c.language "
+            "FROM menu AS m JOIN menu_choices AS c ON c.choice = m.department || '/' || m.key "
+            "WHERE m.department = ? ORDER BY m.key",
+            [department],
+        )
+    )
+
+
 def phones(db: Database) -> list[dict[str, str]]:
     """Every desk phone: name, extension, secret."""
     return list(db.query("SELECT name, extension, secret FROM phones ORDER BY name"))
 
 
 def number_of(db: Database, department: str) -> str:
-    """The number (E.164) a department is called at, '' when it has none."""
-    row = db.execute("SELECT min(number) FROM numbers WHERE department = ?", [department]).fetchone()
-    return str(row[0] or "")
+    """The number (E.164) a department is called at; one of the office where it has none, '' without any."""
+    row = db.execute(
+        "SELECT number FROM numbers WHERE agent IS NULL"
+        " ORDER BY department <> ?, block IS NOT NULL, number LIMIT 1",
+        [department],
+    ).fetchone()
+    return str(row[0]) if row else ""
 
 
 def agent_at(db: Database, channel: str) -> str:

@@ -19,7 +19,7 @@ def agents(db: Database) -> list[Agent]:
     """Every agent by name. The phone's state is not in the store: unreachable until told."""
     rows = db.query("""
         SELECT a.name, a.title, a.phone, p.state, p.reason, p.since, p.wrap_up_until,
-          (SELECT json_group_array(department) FROM serves WHERE agent = a.name) AS departments,
+          (SELECT json_group_array(department) FROM serving WHERE agent = a.name) AS departments,
           (SELECT json_group_array(language) FROM speaks WHERE agent = a.name) AS languages
         FROM agents AS a JOIN presence AS p ON p.agent = a.name ORDER BY a.name""")
     return [

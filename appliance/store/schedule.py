@@ -8,13 +8,16 @@ from zoneinfo import ZoneInfo
 
 from sqlite_utils import Database
 
-from appliance.hotline.hours import Hours, Span, SpecialDays, State, changes, read_clock
+from appliance.hotline.hours import Hours, Span, SpecialDays, read_clock
 from appliance.hotline.public_holidays import public_holidays
+from appliance.hotline.reopening import stretches
 from appliance.store.config_hours import read_times
 from appliance.store.database import exclusive
 from appliance.store.times import to_text
 
 AHEAD_DAYS = 35
+
+_Row = tuple[str, str, str]  # at, state, the prompts that say when it opens again
 
 
 def department_hours(db: Database) -> dict[str, Hours | None]:
@@ -61,32 +64,37 @@ def refresh_schedule(db: Database, now: datetime) -> bool:
             for department, rows in _outdated(db, now).items():
                 db.execute("DELETE FROM schedule WHERE department = ?", [department])
                 db.table("schedule").insert_all(
-                    {"department": department, "at": at, "state": state} for at, state in rows
+                    {"department": department, "at": at, "state": state, "reopening": said}
+                    for at, state, said in rows
                 )
         return True
     return False
 
 
-def _outdated(db: Database, now: datetime) -> dict[str, list[tuple[str, State]]]:
+def _outdated(db: Database, now: datetime) -> dict[str, list[_Row]]:
     """The departments whose schedule must be written anew, with the new one."""
     # A whole day more, up to midnight, so that the end moves once a day and not each time.
     end = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     end += timedelta(days=AHEAD_DAYS + 1)
     outdated = {}
     for department, hours in department_hours(db).items():
-        wanted = [] if hours is None else [(to_text(at), state) for at, state in changes(hours, now, end)]
+        wanted: list[_Row] = [
+            (to_text(at), state, "&".join(said))
+            for at, state, said in (() if hours is None else stretches(hours, now, end))
+        ]
         if not _says(_kept(db, department), wanted, to_text(now)):
             outdated[department] = wanted
     return outdated
 
 
-def _kept(db: Database, department: str) -> list[tuple[str, str]]:
-    rows = db.execute("SELECT at, state FROM schedule WHERE department = ? ORDER BY at", [department])
-    return [(at, state) for at, state in rows.fetchall()]
+def _kept(db: Database, department: str) -> list[_Row]:
+    return db.execute(
+        "SELECT at, state, reopening FROM schedule WHERE department = ? ORDER BY at", [department]
+    ).fetchall()
 
 
-def _says(kept: Sequence[tuple[str, str]], wanted: Sequence[tuple[str, str]], now: str) -> bool:
-    """Whether the kept rows give the wanted state now and the wanted changes after it."""
-    past = [state for at, state in kept if at <= now]
-    coming = [(at, state) for at, state in kept if at > now]
-    return past[-1:] == [state for _, state in wanted[:1]] and coming == list(wanted[1:])
+def _says(kept: Sequence[_Row], wanted: Sequence[_Row], now: str) -> bool:
+    """Whether the kept rows say what is wanted now and the wanted changes after it."""
+    past = [row[1:] for row in kept if row[0] <= now]
+    coming = [row for row in kept if row[0] > now]
+    return past[-1:] == [row[1:] for row in wanted[:1]] and coming == list(wanted[1:])

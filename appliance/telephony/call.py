@@ -36,11 +36,20 @@ class Place(Protocol):
 class House(Protocol):
     """What one call needs of the house it comes into."""
 
-    def department(self, dialled: str) -> Department | None:
-        """The department a number belongs to, None for a number that is not ours."""
+    def department(self, name: str) -> Department | None:
+        """The department of this name, None when there is none."""
 
-    def place_in_line(self, department: Department) -> AbstractContextManager[Place]:
-        """Stand in line until the context ends; in the old place, for somebody we owe a callback."""
+    def enter_department(self, department: Department) -> None:
+        """Commit that the caller is with this department from now on.
+
+        Raises sqlite3.Error when it cannot be kept.
+        """
+
+    def place_in_line(self, department: Department, agent: str = "") -> AbstractContextManager[Place]:
+        """Stand in line until the context ends; in the old place, for somebody we owe a callback.
+
+        With `agent` only for him.
+        """
 
     def waited_seconds(self) -> float:
         """How long this person has been waiting for an agent, an earlier call counted."""

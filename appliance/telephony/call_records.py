@@ -16,7 +16,7 @@ _ROTATE_BYTES = 4_000_000
 
 @dataclass(frozen=True, slots=True)
 class CallRecord:
-    """One event of a call. `event` is INCOMING, STEP, ANSWER, BRIDGE_ENTER or LINKEDID_END."""
+    """One event of a call. `event` is INCOMING, DEPARTMENT, STEP, ANSWER, BRIDGE_ENTER or LINKEDID_END."""
 
     event: str
     at: datetime

@@ -51,7 +51,7 @@ def take_call(leg: CallerLeg, house: House) -> None:
     Raises CallerHungUp when the caller goes; what was reached until then is in the story.
     """
     call = Call(leg, house)
-    department = house.department(leg.argument(2))
+    department = house.department(leg.get("DEPARTMENT"))
     if department is None:
         house.note("unassigned told")
         call.hears("unassigned-number")
@@ -64,16 +64,58 @@ def take_call(leg: CallerLeg, house: House) -> None:
         call.hears(department.greeting)
         call.reaches("greeted")
         house.note("greeted")
+        department = choose_department(call, department)
 
-    if waits or department.is_open:
+    served = ring_dialled_agent(call, department)
+    if not served and (waits or department.is_open):
         served = reach_an_agent(call, department)
-    else:
+    elif not served:
         house.note("closed told")
-        call.hears("closed")
+        call.hears(("closed", *department.reopening))
         served = is_called_back(call, department, is_open=False)
     if not served:
         take_message(call, department)
     call.reaches("done")
+
+
+def choose_department(call: Call, department: Department) -> Department:
+    """The menu of a main number; every key works while it plays, each choice is said in its own language.
+
+    Who presses nothing, or a key that means nothing, stays with the main number: every agent serves it.
+    """
+    if not department.menu:
+        return department
+    keys = "".join(choice.key for choice in department.menu)
+    key = ""
+    for choice in department.menu:
+        call.leg.set("CHANNEL(language)", choice.language)
+        key = key or call.hears((choice.prompt, f"press-{choice.key}"), keys)
+    key = key or call.leg.wait_key(_CHOOSING_SECONDS)
+    names = {choice.key: choice.department for choice in department.menu}
+    chosen = call.house.department(names.get(key, ""))
+    if chosen is None:
+        call.house.note("chooses nothing", key)
+    else:
+        call.house.enter_department(chosen)
+        call.leg.set("DEPARTMENT", chosen.name)
+    department = chosen or department
+    call.leg.set("CHANNEL(language)", department.language)
+    return department
+
+
+def ring_dialled_agent(call: Call, department: Department) -> bool:
+    """Ring the agent whose extension was dialled, if he is free; True when they have talked."""
+    agent = call.leg.get("AGENT")
+    if not agent:
+        return False
+    with call.house.place_in_line(department, agent) as place:
+        chance = place.look()
+        if chance.agent and ring(call, department, place, chance) is Ring.TALKED:
+            return True
+    call.leg.set("AGENT", "")
+    call.house.note("agent not free", agent)
+    call.hears("agent-not-free")
+    return False
 
 
 def reach_an_agent(call: Call, department: Department) -> bool:

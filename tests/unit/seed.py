@@ -20,7 +20,7 @@ _SEED = f"""
 {NEW_DEPARTMENT}
   ('support', 'Technik', 'de', 't@x.example', 'greeting', 1, 20, 5, 60),
   ('office', 'Office', 'en', 'o@x.example', 'greeting', 0, 20, 0, 60);
-INSERT INTO numbers VALUES ('+4993155510', 'support'), ('+4993155520', 'office');
+INSERT INTO numbers (number, department) VALUES ('+4993155510', 'support'), ('+4993155520', 'office');
 INSERT INTO dialled_forms VALUES ('093155510', '+4993155510'), ('093155520', '+4993155520');
 INSERT INTO phones VALUES ('desk_1', '21', 'geheim-1234'), ('desk_2', '22', 'geheim-1234');
 INSERT INTO agents VALUES ('anna', 'Anna Berg', 'desk_1'), ('bert', 'Bert Blum', 'desk_2');

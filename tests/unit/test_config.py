@@ -18,6 +18,7 @@ from appliance.hotline.public_holidays import states
 from appliance.hotline.tickets import TicketRule
 from appliance.store.config import (
     Agent,
+    Block,
     Config,
     ConfigError,
     Department,
@@ -86,8 +87,8 @@ def refused(text: str | bytes) -> ConfigError:
 
 def test_the_example_is_the_demo_office() -> None:
     config = read_config(EXAMPLE.read_bytes())
-    assert [department.name for department in config.departments] == ["support", "accounting"]
-    assert [department.always_open for department in config.departments] == [True, False]
+    assert [department.name for department in config.departments] == ["support", "accounting", "main"]
+    assert [department.always_open for department in config.departments] == [True, False, False]
     assert config.departments[0].numbers == ("+4993155510",)
     assert [(phone.name, phone.extension) for phone in config.phones] == [
         *(("desk_1", "21"), ("desk_2", "22"), ("desk_3", "23"))
@@ -96,7 +97,7 @@ def test_the_example_is_the_demo_office() -> None:
 
 
 def test_the_example_shows_the_values_that_hold_without_it() -> None:
-    support, accounting = read_config(EXAMPLE.read_bytes()).departments
+    support, accounting, _ = read_config(EXAMPLE.read_bytes()).departments
     own = {key: getattr(support, key) for key in ("name", "title", "mailbox", "numbers")}
     assert replace(accounting, **own, always_open=True, spans=(), special_days=()) == support
 
@@ -571,6 +572,16 @@ def several_special_days(draw: st.DrawFn) -> tuple[SpecialDays, ...]:
 
 
 @st.composite
+def menus(draw: st.DrawFn, choices: list[str]) -> tuple[tuple[str, str], ...]:
+    most = min(4, len(choices))
+    chosen = draw(st.lists(st.sampled_from(choices), min_size=2, max_size=most, unique=True))
+    keys = draw(
+        st.lists(st.sampled_from("123456789"), min_size=len(chosen), max_size=len(chosen), unique=True)
+    )
+    return tuple(zip(sorted(keys), chosen, strict=True))
+
+
+@st.composite
 def configs(draw: st.DrawFn) -> Config:
     country, area_code, zone, start = draw(
         st.sampled_from(
@@ -599,7 +610,10 @@ def configs(draw: st.DrawFn) -> Config:
             unique=True,
         )
     )
+    fits = len(start) + 8 + max(map(len, extensions), default=0) <= 16
     departments = []
+    has_menu = [draw(st.booleans()) for _ in department_names]
+    menu_choices = [name for name, menu in zip(department_names, has_menu, strict=True) if not menu]
     for index, name in enumerate(department_names):
         spans = draw(st.one_of(st.just(()), week()))
         departments.append(
@@ -609,6 +623,8 @@ def configs(draw: st.DrawFn) -> Config:
                 language=draw(languages),
                 mailbox=draw(mail_addresses),
                 greeting=draw(names),
+                menu=draw(menus(menu_choices)) if has_menu[index] and len(menu_choices) > 1 else (),
+                menu_prompt=draw(names) if name in menu_choices else draw(st.sampled_from(["", "menu-x"])),
                 numbers=tuple(numbers[index :: len(department_names)]),
                 always_open=not spans,
                 spans=spans,
@@ -659,6 +675,16 @@ def configs(draw: st.DrawFn) -> Config:
             sender=draw(mail_addresses),
         ),
         tuple(departments),
+        tuple(
+            Block(start + text, draw(st.sampled_from(department_names)))
+            for text in draw(
+                st.lists(
+                    st.from_regex(r"[2-9][0-9]{7}", fullmatch=True).filter(lambda text: text not in digits),
+                    max_size=2 if fits else 0,
+                    unique=True,
+                )
+            )
+        ),
         tuple(
             Phone(name, extension, draw(secrets))
             for name, extension in zip(phone_names, extensions, strict=True)
@@ -725,7 +751,7 @@ def test_the_store_and_the_file_have_the_same_defaults(db: Database) -> None:
 def test_the_floor_finds_every_form_at_once(db: Database) -> None:
     import_config(db, read_config(GOOD))
     for dialled in ("+4993155511", "4993155511", "004993155511", "093155511", "93155511", "55511"):
-        (row,) = db.query("SELECT number, department FROM floor WHERE dialled = ?", [dialled])
+        (row,) = db.query("SELECT number, department FROM destinations WHERE dialled = ?", [dialled])
         assert row == {"number": "+4993155511", "department": "support"}
     assert db.execute("SELECT count(*) FROM schedule").fetchone()[0] > 50
 

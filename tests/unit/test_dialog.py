@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from appliance.hotline.callbacks import Result
-from appliance.hotline.departments import Department
+from appliance.hotline.departments import Department, MenuChoice
 from appliance.hotline.ringing import Chance, Ring
 from appliance.hotline.tickets import TicketRule
 from appliance.telephony import call as call_module
@@ -31,7 +31,9 @@ SUPPORT = Department(
     title="Technik",
     language="de",
     greeting="greeting",
+    menu=(),
     is_open=True,
+    reopening=(),
     ring_seconds=20,
     message_seconds=60,
     offers_wait=True,
@@ -46,6 +48,12 @@ SUPPORT = Department(
     ticket_rule=TicketRule(3, 12),
     callback_attempts=3,
 )
+OFFICE = replace(SUPPORT, name="office", title="Office", language="en")
+MENU = (
+    MenuChoice("1", "sales", "menu-sales", "de"),
+    MenuChoice("2", "office", "menu-office", "en"),
+)
+CHOICES = {"office": OFFICE}
 
 
 class Clock:
@@ -85,6 +93,7 @@ class Leg:
         dials: list[str] | None = None,
         dialled: Callable[[], None] = lambda: None,
         number: str = OWN_NUMBER,
+        variables: dict[str, str] | None = None,
     ) -> None:
         self.keys = list(keys)
         self.left = ends_at
@@ -92,7 +101,7 @@ class Leg:
         self.dialled = dialled
         self.number = number
         self.log: list[tuple[str, str]] = []
-        self.variables: dict[str, str] = {}
+        self.variables = {"DEPARTMENT": "support", **(variables or {})}
         self.hung_up = False
         self.has_music = False
         self.channel = "PJSIP/line-1"
@@ -175,6 +184,9 @@ class House:
     fails: bool = False
     promised: list[str] = field(default_factory=list)
     tickets: list[str] = field(default_factory=list)
+    choices: dict[str, Department] = field(default_factory=dict)
+    entered: list[str] = field(default_factory=list)
+    asked_for: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     reports: list[Ring] = field(default_factory=list)
     in_line: int = 0
@@ -182,11 +194,15 @@ class House:
     prompts = Path("/prompts")
     recording = Path("/recordings/1.0.wav")
 
-    def department(self, _dialled: str) -> Department | None:
-        return self.at_number
+    def department(self, name: str) -> Department | None:
+        return self.at_number if name == "support" else self.choices.get(name)
+
+    def enter_department(self, department: Department) -> None:
+        self.entered.append(department.name)
 
     @contextmanager
-    def place_in_line(self, _department: Department) -> Iterator[House]:
+    def place_in_line(self, _department: Department, agent: str = "") -> Iterator[House]:
+        self.asked_for.append(agent)
         self.in_line += 1
         self.stood_in_line += 1
         try:
@@ -249,9 +265,12 @@ def assert_confirmed(leg: Leg, house: House, number: str) -> None:
     assert heard[: len(digits)] == digits[: len(heard)], "another number was read back"
 
 
+OF_LEG = ("ends_at", "dials", "number", "variables")
+
+
 def a_call(keys: str | list[str] = "", **facts: Any) -> tuple[Call, Leg, House]:
     """A leg with these keys and its house; facts are of whichever knows them."""
-    of_leg = {name: facts.pop(name) for name in ("ends_at", "dials", "number") if name in facts}
+    of_leg = {name: facts.pop(name) for name in OF_LEG if name in facts}
     leg = Leg(keys, **of_leg)
     house = House(leg, **facts)
     return Call(leg, house), leg, house  # type: ignore[arg-type]
@@ -550,6 +569,50 @@ def test_who_has_begun_may_finish_within_two_seconds_but_not_for_ever() -> None:
     assert leg.clock.seconds - began <= 3 + 2
 
 
+# The menu of a main number, and an agent dialled directly
+
+
+def test_a_choice_may_be_pressed_while_the_menu_plays() -> None:
+    main = replace(SUPPORT, menu=MENU)
+    leg, house = takes(["", "2"], at_number=main, choices=CHOICES, chances=[BERT], dials=["ANSWER"])
+    assert leg.heard() == ["greeting", "menu-sales"]
+    assert house.entered == ["office"]
+    assert leg.variables["DEPARTMENT"] == "office"
+    assert leg.variables["CHANNEL(language)"] == "en"
+
+
+@pytest.mark.parametrize("key", ["", "9", "*"])
+def test_whoever_chooses_nothing_stays_with_the_main_number(key: str) -> None:
+    main = replace(SUPPORT, menu=MENU)
+    keys = [*[""] * 5, key]  # behind the menu
+    leg, house = takes(keys, at_number=main, choices=CHOICES, chances=[BERT], dials=["ANSWER"])
+    assert leg.heard() == ["greeting", "menu-sales", "press-1", "menu-office", "press-2"]
+    assert house.entered == []
+    assert "chooses nothing" in house.notes
+    assert leg.variables["CHANNEL(language)"] == "de"
+    assert house.reports == [Ring.TALKED]
+
+
+def test_a_choice_that_has_just_been_deleted_is_nothing_chosen() -> None:
+    leg, house = takes(["", "1"], at_number=replace(SUPPORT, menu=MENU), chances=[BERT], dials=["ANSWER"])
+    assert house.reports == [Ring.TALKED]
+    assert leg.variables["DEPARTMENT"] == "support"
+
+
+def test_who_dialled_an_agent_gets_somebody_else_when_that_one_does_not_answer() -> None:
+    leg, house = takes(chances=[BERT, BERT], dials=["NOANSWER", "ANSWER"], variables={"AGENT": "anna"})
+    assert leg.heard() == ["greeting", "agent-not-free"]
+    assert house.asked_for == ["anna", ""]
+    assert house.reports == [Ring.NO_ANSWER, Ring.TALKED]
+    assert leg.variables["AGENT"] == "", "the floor must not ring him again"
+
+
+def test_when_it_opens_again_is_said_behind_closed() -> None:
+    closed = replace(SUPPORT, is_open=False, reopening=("reopens-tomorrow", "hour-8"))
+    leg, _ = takes(at_number=closed)
+    assert leg.heard()[:4] == ["greeting", "closed", "reopens-tomorrow", "hour-8"]
+
+
 # Whatever somebody presses and whenever he hangs up
 
 chances = st.sampled_from(
@@ -563,14 +626,16 @@ chances = st.sampled_from(
     )
 )
 departments = st.builds(
-    lambda is_open, wait, callback, ticket_from: replace(
+    lambda menu, is_open, wait, callback, ticket_from: replace(
         SUPPORT,
+        menu=menu,
         is_open=is_open,
         offers_wait=wait,
         offers_callback=callback != "no",
         offers_message=callback != "only",
         ticket_from=ticket_from,
     ),
+    st.sampled_from(((), MENU)),
     st.booleans() | st.just(True),
     st.booleans(),
     st.sampled_from(("no", "yes", "only")),
@@ -593,6 +658,7 @@ keys_of_people = st.lists(
         max_size=4,
     ),
     st.booleans(),
+    st.sampled_from(("", "bert")),
 )
 def test_whatever_is_pressed_nobody_is_lost_in_the_dialog(
     keys: list[str],
@@ -602,6 +668,7 @@ def test_whatever_is_pressed_nobody_is_lost_in_the_dialog(
     number: str,
     dials: list[str],
     fails: bool,
+    direct: str,
 ) -> None:
     """No other exception than his hanging up, no promise he did not confirm, and his place is left."""
     leg, house = takes(
@@ -612,6 +679,8 @@ def test_whatever_is_pressed_nobody_is_lost_in_the_dialog(
         number=number,
         dials=list(dials),
         fails=fails,
+        variables={"AGENT": direct},
+        choices=CHOICES,
     )
     assert len(house.promised) <= 1
     assert not leg.has_music or leg.hung_up

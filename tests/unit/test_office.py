@@ -11,7 +11,7 @@ from sqlite_utils import Database
 from appliance.hotline.departments import Department
 from appliance.hotline.tickets import TicketRule
 from appliance.store.database import open_store
-from appliance.store.office import CallbackRules, callback_rules, department, department_dialled
+from appliance.store.office import CallbackRules, callback_rules, department
 from tests.unit.seed import seeded_store
 
 SUPPORT = Department(
@@ -19,7 +19,9 @@ SUPPORT = Department(
     title="Technik",
     language="de",
     greeting="greeting",
+    menu=(),
     is_open=True,
+    reopening=(),
     ring_seconds=20,
     message_seconds=60,
     offers_wait=True,
@@ -41,14 +43,8 @@ def db(tmp_path: Path) -> Database:
     return seeded_store(tmp_path / "store.db")
 
 
-def test_a_department_is_the_same_by_number_and_by_name(db: Database) -> None:
-    assert department_dialled(db, "093155510") == SUPPORT
+def test_a_department_is_found_by_its_name(db: Database) -> None:
     assert department(db, "support") == SUPPORT
-
-
-def test_what_is_not_there_is_none(db: Database) -> None:
-    assert department_dialled(db, "093155599") is None
-    assert department_dialled(db, "support") is None
     assert department(db, "093155510") is None
 
 

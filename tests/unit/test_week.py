@@ -284,6 +284,10 @@ class Caller(Telephone):
         self.taste = week.random.choice(("waits", "callback", "callback", "message", "anything"))
         self.talked = False
         self.spoke = False
+        to = week.db.execute(
+            "SELECT department FROM destinations WHERE dialled = ?", [self.dialled]
+        ).fetchone()
+        self.variables["DEPARTMENT"] = to[0] if to else ""
 
     def caller_id(self) -> tuple[str, str]:
         return self.number, "Erika"

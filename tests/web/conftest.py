@@ -30,7 +30,8 @@ def db(path: Path) -> Iterator[Database]:
                 f"{NEW_DEPARTMENT} (?, ?, 'de', ?, 'greeting', 0, 20, 10, 120)",
                 [name, title, f"{name}@example.org"],
             )
-        db.execute("INSERT INTO numbers VALUES ('+4993155510', 'front'), ('+4993155511', 'support')")
+        for number, department in (("+4993155510", "front"), ("+4993155511", "support")):
+            db.execute("INSERT INTO numbers (number, department) VALUES (?, ?)", [number, department])
         for name, title, extension in (("anna", "Anna Beck", "21"), ("bob", "Bob Öz", "22")):
             db.execute("INSERT INTO phones VALUES (?, ?, 'secret')", [f"desk-{name}", extension])
             db.execute("INSERT INTO agents VALUES (?, ?, ?)", [name, title, f"desk-{name}"])

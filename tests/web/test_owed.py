@@ -61,7 +61,7 @@ def test_a_callback_waits_for_its_department_and_for_who_is_calling_in(client: V
     add_call(db, "c1")
     callback = owe(db, "c1", "+4917612345678")
     with db.conn:
-        db.execute("INSERT INTO schedule VALUES ('front', ?, 'closed')", [ago(60)])
+        db.execute("INSERT INTO schedule (department, at, state) VALUES ('front', ?, 'closed')", [ago(60)])
     assert "wartet, bis die Abteilung öffnet" in words(get(client), f"callback-{callback}")
     add_call(db, "c2", caller="+4917612345678")
     assert "ist gerade selbst am Telefon" in words(get(client), f"callback-{callback}")

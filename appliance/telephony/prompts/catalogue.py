@@ -57,9 +57,17 @@ def _prompts(key: str, table: Mapping[str, Any]) -> Iterator[Prompt]:
     if "numbers" not in table:
         yield Prompt(key, {language: table[language] for language in LANGUAGES}, human)
         return
-    for n in _numbers(table["numbers"]):
-        texts = {language: table[language].replace(_PLACE, str(n)) for language in LANGUAGES}
+    numbers = _numbers(table["numbers"])
+    words = {language: _words(table, language, numbers) for language in LANGUAGES}
+    for index, n in enumerate(numbers):
+        texts = {language: table[language].replace(_PLACE, words[language][index]) for language in LANGUAGES}
         yield Prompt(f"{key}-{n}", texts, human)
+
+
+def _words(table: Mapping[str, Any], language: str, numbers: list[int]) -> list[str]:
+    """What a family's texts have in the place of each number: the number itself, or its own word."""
+    words = table.get("words", {}).get(language)
+    return words.split(", ") if words else [str(n) for n in numbers]
 
 
 def _numbers(text: str) -> list[int]:
@@ -76,7 +84,7 @@ def _faults(key: str, table: Any) -> list[str]:
         return [f"[{key}]: a key is small letters, digits and hyphens"]
     if not isinstance(table, dict):
         return [f"[{key}]: must be a table with {' and '.join(LANGUAGES)}"]
-    fields = (*LANGUAGES, "human", "numbers")
+    fields = (*LANGUAGES, "human", "numbers", "words")
     faults = [f"[{key}]: unknown field {field!r}" for field in table if field not in fields]
     for language in LANGUAGES:
         text = table.get(language)
@@ -86,6 +94,8 @@ def _faults(key: str, table: Any) -> list[str]:
             faults.append(f"[{key}]: {language} has {_PLACE} once in a family, else no brackets")
     if "numbers" in table:
         faults += _family_faults(key, table)
+    elif "words" in table:
+        faults.append(f"[{key}]: words are for a family with numbers")
     human = table.get("human", {})
     if not isinstance(human, dict):
         return [*faults, f"[{key}]: human must name one recording per language"]
@@ -105,4 +115,10 @@ def _family_faults(key: str, table: Mapping[str, Any]) -> list[str]:
     listed = [int(n) for n in re.findall("[0-9]+", numbers)]
     if listed != sorted(set(listed)):
         faults.append(f"[{key}]: numbers must rise: {numbers!r}")
+    words = table.get("words", {})
+    if not isinstance(words, dict) or not words.keys() <= set(LANGUAGES):
+        return [*faults, f"[{key}]: words must have a text per language"]
+    for language, text in words.items():
+        if not isinstance(text, str) or text.count(", ") + 1 != len(_numbers(numbers)):
+            faults.append(f"[{key}]: words.{language} must have a word for each number, between commas")
     return faults
