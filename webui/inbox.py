@@ -13,7 +13,7 @@ from appliance.store.database import exclusive
 from appliance.store.liveness import supervisor_runs
 from appliance.store.office import office_facts
 from webui.callbacks import cancel_callback, order_callback, refusal_of
-from webui.inbox_items import SHOWS, read_inbox
+from webui.inbox_items import SHOWS, newest_of, read_inbox
 from webui.visit import go, office, refusal, say, show, store, texts, who
 from webui.wording import Words
 
@@ -47,8 +47,15 @@ def page() -> Response:
         departments=db.execute("SELECT name, title FROM departments ORDER BY title, name").fetchall(),
         mine=mine,
         longest_note=inbox.LONGEST_NOTE,
+        newest=newest_of(db),
         back=request.full_path.rstrip("?"),
     )
+
+
+@pages.get("/newest")
+def newest() -> Response:
+    """A text that changes whenever something new lies in the inbox, or somebody did something there."""
+    return Response(newest_of(store()), mimetype="text/plain")
 
 
 @pages.get("/messages/<int:message>.wav")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from sqlite_utils import Database
 
-from appliance.store import inbox, missed
+from appliance.store import inbox
 from webui.board import Message
 from webui.callbacks import Callback, Missed, missed_callers, open_callbacks, refusals
 
@@ -79,13 +80,14 @@ class Inbox:
     counts: dict[str, int] = field(default_factory=dict)
 
 
-def open_count(db: Database) -> int:
-    """How many things wait for somebody: messages not done, and missed callers nobody calls back."""
-    messages = db.execute(
-        "SELECT count(*) FROM messages WHERE NOT EXISTS "
-        "(SELECT 1 FROM inbox WHERE subject = 'message:' || messages.id AND done_at <> '')"
-    ).fetchone()[0]
-    return int(messages) + sum(not caller.called_back for caller in missed.missed_callers(db))
+def newest_of(db: Database) -> str:
+    """A text that changes whenever something new lies in the inbox, or somebody did something there."""
+    row = db.execute("""
+        SELECT (SELECT max(id) FROM messages), (SELECT max(delivered_at) FROM outbox),
+          (SELECT max(id) FROM acts),
+          (SELECT group_concat(id || state || result || attempts) FROM callbacks WHERE closed_at = ''),
+          (SELECT max(ended_at) FROM calls WHERE outcome = 'hung up')""").fetchone()
+    return hashlib.sha256(repr(row).encode()).hexdigest()[:16]
 
 
 def read_inbox(db: Database, show: str, department: str, taken_by: str, page: int = 1) -> Inbox:

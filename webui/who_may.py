@@ -36,6 +36,7 @@ WHO_MAY: Final = {
     "today.cancel": OFFICE,
     "today.call": OFFICE,
     "inbox.page": OFFICE,
+    "inbox.newest": OFFICE,
     "inbox.sound": OFFICE,
     "inbox.act": OFFICE,
     "prompts.page": OFFICE,

@@ -207,6 +207,31 @@ def test_the_inbox_by_clicking(browser: Browser, office: Office, script: bool) -
     window.close()
 
 
+def test_what_is_new_in_the_inbox_appears_without_a_reload(browser: Browser, office: Office) -> None:
+    window = context(browser)
+    page = signed_in(office, window)
+    page.goto(office.address("/inbox"))
+
+    def arrives(number: int) -> None:
+        with office.db.conn:
+            office.db.execute(
+                "INSERT INTO messages VALUES (?, ?, 'support', '', 'Lena Frey', ?, 9.5, 'none')",
+                [number, f"new.{number}", times.to_text(times.now())],
+            )
+
+    arrives(90)
+    expect(page.locator("#message-90")).to_contain_text("Lena Frey", timeout=WIDEST_WAIT_MS)
+    expect(page.locator("#counts")).to_contain_text("Nachrichten: 6")
+    page.locator("#message-1").get_by_text("Notiz und Verlauf").click()
+    page.locator("#message-1").get_by_role("textbox").fill("halb geschrieben")
+    arrives(91)
+    expect(page.locator("#new")).to_be_visible(timeout=WIDEST_WAIT_MS)
+    expect(page.locator("#message-1").get_by_role("textbox")).to_have_value("halb geschrieben")
+    page.get_by_role("link", name="Es gibt Neues").click()
+    expect(page.locator("#message-91")).to_be_visible()
+    window.close()
+
+
 def test_a_message_is_heard_in_the_page(browser: Browser, office: Office) -> None:
     window = context(browser)
     page = signed_in(office, window)

@@ -112,9 +112,8 @@ def test_the_night_switch_shows_its_position(client: Visitor, db: Database) -> N
 def test_departments_say_whether_they_are_open_why_and_who_is_there(client: Visitor, db: Database) -> None:
     with db.conn:
         db.execute("INSERT INTO schedule (department, at, state) VALUES ('front', ?, 'open')", [ago(3600)])
-        db.execute(
-            "INSERT INTO schedule (department, at, state) VALUES ('front', '2099-03-02T16:30:00.000Z', 'closed')"
-        )
+        closes = "2099-03-02T16:30:00.000Z"
+        db.execute("INSERT INTO schedule (department, at, state) VALUES ('front', ?, 'closed')", [closes])
         db.execute("UPDATE departments SET always_open = 1 WHERE name = 'support'")
     page = get(client)
     assert words(page, "department-front") == "Empfang 1 Person verfügbar offen bis Mo 2.3. 17:30"
