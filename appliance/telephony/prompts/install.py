@@ -17,7 +17,7 @@ from appliance.telephony.prompts.speech import speech_file
 # Debian keeps the English voice under its speaker's name; `en` is a link made on installing.
 _DEBIAN_FOLDERS = {"de": ("de",), "en": ("en", "en_US_f_Allison")}
 _OWN_PROMPT = re.compile(r"(greeting|extra)-[a-z0-9]+(-[a-z0-9]+)*")
-_DEBIAN = "debian-sounds"  # in a set: a link to where its human voices come from
+_DEBIAN = "debian-sounds"  # in a set: a file that says where its human voices come from
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ def install_prompts(target: Path, *, debian_sounds: Path, recordings: Path) -> l
     folder = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
     try:
         folder.chmod(0o755)  # Asterisk is another user
-        (folder / _DEBIAN).symlink_to(debian_sounds.absolute())
+        (folder / _DEBIAN).write_text(str(debian_sounds.absolute()))
         passed_over = list(_own_prompts(folder, prompts, recordings))
         for prompt in prompts.values():
             for language in LANGUAGES:
@@ -86,7 +86,7 @@ def install_again(target: Path, *, recordings: Path) -> list[PassedOver]:
 
     Raises FileNotFoundError when there is no set yet.
     """
-    debian_sounds = (target / _DEBIAN).readlink()
+    debian_sounds = Path((target / _DEBIAN).read_text())
     return install_prompts(target, debian_sounds=debian_sounds, recordings=recordings)
 
 
