@@ -26,6 +26,18 @@ def test_a_change_in_the_store_reaches_an_open_page(port: int, cookie: str, db: 
     stream.close()
 
 
+def test_an_open_page_ends_when_its_session_does(port: int, cookie: str, db: Database) -> None:
+    stream = Stream(port, cookie)
+    stream.next_board()
+    with db.conn:
+        db.execute("DELETE FROM sessions")
+    assert stream.ends()
+    stream.close()
+    refused = Stream(port, cookie)
+    assert refused.answer.status == 401
+    refused.close()
+
+
 def test_a_supervisor_that_falls_silent_reaches_an_open_page_without_any_commit(
     port: int, cookie: str, db: Database
 ) -> None:

@@ -17,7 +17,7 @@ from tests.web.busy_office import settings_of
 from tests.web.visiting import HERE, Visitor, add_call, element, get, post, presses, visitor, words
 from webui import create_app
 from webui.texts import TEXTS
-from webui.who_may import WHO_MAY
+from webui.who_may import ADMIN, ANYBODY, OFFICE, WHO_MAY
 
 EXAMPLES = {"token": "x", "message": 1, "language": "de", "key": "greeting", "filename": "board.css"}
 
@@ -47,6 +47,21 @@ def addresses(client: Visitor) -> list[tuple[str, str, str]]:
 
 def test_every_address_is_in_the_table(client: Visitor) -> None:
     assert {endpoint for _, _, endpoint in addresses(client)} == set(WHO_MAY)
+
+
+def test_what_is_open_to_strangers_and_what_only_an_admin_may() -> None:
+    def those(roles: frozenset[str]) -> set[str]:
+        return {endpoint for endpoint, may in WHO_MAY.items() if may == roles}
+
+    assert those(ANYBODY) == {
+        *("static", "signing_in.sign_in", "signing_in.check", "signing_in.by_link", "signing_in.follow_link"),
+        *("signing_in.first_start", "signing_in.take_over", "wall.page", "wall.board", "wall.events"),
+    }
+    assert those(ADMIN) == {
+        *("prompts.one", "prompts.upload", "prompts.undo", "prompts.built_in"),
+        *("people.page", "people.set_person", "people.remove", "people.wall_link"),
+    }
+    assert those(ANYBODY) | those(ADMIN) | those(OFFICE) == set(WHO_MAY)
 
 
 @pytest.mark.parametrize("role", ["", "agent", "admin"])
