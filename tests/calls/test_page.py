@@ -18,7 +18,7 @@ from appliance.telephony.prompts.speech import speech_file
 from tests.calls.conftest import chooses_message, nothing_is_left
 from tests.web.visiting import HERE, Visitor, post, visitor, words
 
-VOICE = speech_file("presence-offline", "en")  # any sentence will do: it is recognised by its sound
+VOICE = speech_file("unassigned-number", "en")  # any sentence will do: it is recognised by its sound
 
 
 @pytest.fixture
@@ -76,9 +76,7 @@ def test_a_button_pressed_on_the_page_lights_its_lamp(office: SimulatedOffice, p
     assert "verfügbar" in shown(page, "/", "station-anna")
 
 
-def test_a_message_is_heard_in_the_inbox_and_its_caller_called_back(
-    office: SimulatedOffice, page: Visitor
-) -> None:
+def test_a_message_is_heard_in_the_inbox_and_called_back(office: SimulatedOffice, page: Visitor) -> None:
     caller = office.caller("+4917033333333", "Ida Kern")
     caller.dials("0931 555-10")
     chooses_message(caller)
