@@ -15,6 +15,7 @@ from sqlite_utils import Database
 
 from appliance import __version__
 from appliance.boxes_command import boxes
+from appliance.cli_page import users_group, web
 from appliance.hotline.night import NIGHT_MODES
 from appliance.hotline.numbers import readable
 from appliance.hotline.presence import Presence
@@ -253,9 +254,9 @@ def night_command(settings: Settings, mode: str | None, as_json: bool) -> None:
 @click.pass_obj
 def status(settings: Settings, as_json: bool) -> None:
     """Say how the hotline is. Exit status 1 when something needs attention."""
-    from appliance.status import complaints, look
+    from appliance.status import ask_asterisk, complaints, look
 
-    state = look(_store(settings), settings)
+    state = look(_store(settings), settings, ask_asterisk(settings))
     problems = complaints(state, terminal_language())
     if as_json:
         _print_json(state | {"problems": problems})
@@ -475,6 +476,10 @@ def trace(settings: Settings, call: str | None, as_json: bool) -> None:
     )
     for step in steps:
         click.echo(f"  {step['at'][11:23]}  {step['step']} {step['detail']}")
+
+
+main.add_command(web)
+main.add_command(users_group)
 
 
 if __name__ == "__main__":

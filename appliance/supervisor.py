@@ -21,13 +21,16 @@ from appliance.house import House, keep_message_of_ended_call
 from appliance.mail.outbox import Outbox
 from appliance.mail.retention import remove_old
 from appliance.mail.spool import find_recordings
+from appliance.own_prompts import bring_into_force
 from appliance.panel.committed import CommittedLamps
 from appliance.panel.desk_boxes import DeskBoxes
 from appliance.panel.front_panel import FrontPanel
 from appliance.panel.gpio import NoGpio, real_gpio
 from appliance.panel.pins import read_panel_pins
 from appliance.settings import Settings
-from appliance.store import callbacks, ledger, night, people, times
+from appliance.status import look, troubles
+from appliance.store import callbacks, inbox, ledger, night, people, times
+from appliance.store.attention import show_attention
 from appliance.store.database import open_store
 from appliance.store.office import office_facts
 from appliance.store.on_call import refresh_duties
@@ -136,6 +139,8 @@ class Supervisor:
             lambda _db: self.calling_back.look_at_line(): _LOOK_AGAIN,
             self.calling_back.settle_vanished: _HALF_A_MINUTE,
             lambda _db: self.bookkeeper.take_left_over(self._recorded_calls): _LOOK_AGAIN,
+            lambda db: bring_into_force(db, settings): _SOON,
+            self._say_what_needs_attention: _LOOK_AGAIN,
         }
         self._done_at: dict[Callable[[Database], object], float] = {}
         self._keeper = threading.Thread(target=self._keep_house, name="housekeeping")
@@ -298,6 +303,11 @@ class Supervisor:
             self._stopping.wait(_SOON)
         db.close()
 
+    def _say_what_needs_attention(self, db: Database) -> None:
+        """For the page, which sees only the store. That Asterisk is silent, its lamp says."""
+        state = look(db, self._settings, frozenset(ledger.open_calls(db)))
+        show_attention(db, [(each.kind, each.german, each.english) for each in troubles(state)])
+
     def _forget_old(self, db: Database) -> None:
         """Personal data has an end: what is older than the office's retention time goes."""
         before = times.now() - timedelta(days=office_facts(db).retention_days)
@@ -305,6 +315,7 @@ class Supervisor:
         ledger.forget(db, before)
         night.forget_reminders(db, before)
         callbacks.forget(db, before)
+        inbox.forget(db, before)
         for file in self._settings.recordings.glob("*.unreadable"):
             if file.stat().st_mtime < before.timestamp():
                 file.unlink()

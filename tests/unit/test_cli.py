@@ -135,7 +135,7 @@ def test_status_tells_of_recordings_nobody_takes(tmp_path: Path) -> None:
     (settings.recordings / "17.2.wav").touch()  # still being spoken
     (settings.recordings / "17.3.unreadable").touch()
     db = seeded_store(settings.store)
-    state = look(db, settings)
+    state = look(db, settings, None)
     db.close()
     assert (state["recordings_stuck"], state["recordings_unreadable"]) == (1, 1)
     for language, stuck, unreadable in (
