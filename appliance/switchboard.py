@@ -321,7 +321,7 @@ class Switchboard:
             self._read_store()
 
     def _talks(self, agent: str, call: str, department: str) -> None:
-        if agent in self._agents and self._agents[agent].phone_state is PhoneState.IN_CALL:
+        if agent in self._agents:
             self._talking[agent] = (call, department)
 
     def _take_presses(self) -> bool:
