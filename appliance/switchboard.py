@@ -56,7 +56,8 @@ class Switchboard:
     """Owns the live state.
 
     `wake(channel)` ends a waiting caller's wait, `call_back(callback, agent)` begins an attempt whose
-    end is reported by `callback_over`, `mirror` shows presence to Asterisk. None of them may block.
+    end is reported by `callback_over`, `mirror` shows presence to Asterisk, `on_turn()` is called at every
+    turn. None of them may block.
     """
 
     def __init__(
@@ -67,12 +68,14 @@ class Switchboard:
         call_back: Callable[[Callback, Agent], None],
         mirror: Callable[[dict[str, Presence]], None],
         clock: Callable[[], datetime] = times.now,
+        on_turn: Callable[[], None] = lambda: None,
     ) -> None:
         self._store_path = store_path
         self._wake = wake
         self._call_back = call_back
         self._mirror = mirror
         self._clock = clock
+        self._on_turn = on_turn
         self._inbox: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="switchboard")
         self._line: dict[str, _InLine] = {}
@@ -178,6 +181,7 @@ class Switchboard:
         self._db = open_store(self._store_path)
         running = True
         while running:
+            self._on_turn()
             try:
                 running = self._turn()
             except Exception:
