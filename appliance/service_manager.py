@@ -49,6 +49,8 @@ class Turns:
 
     def of(self, name: str) -> Callable[[], None]:
         """What this thread calls at every turn. Raises KeyError for a thread that is not watched."""
+        if name not in self._allowed:
+            raise KeyError(name)
         self._turned_at[name] = self._clock()
 
         def turn() -> None:
