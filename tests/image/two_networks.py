@@ -180,11 +180,13 @@ def _answers(waiting: dict[socket.socket, str]) -> Iterator[str]:
 
 
 def flood(who: str, packets: int) -> None:
-    """Send SIP as fast as it goes, from one port."""
+    """Send SIP far faster than a telephone does, from one port."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
         sender.bind((KNOCKERS[who], 0))
-        for _ in range(packets):
+        for number in range(packets):
             sender.sendto(b"INVITE", (BOX[4], 5060))
+            if number % 20 == 0:
+                time.sleep(0.001)  # no faster than the box would hear them
 
 
 def main() -> None:
