@@ -1,7 +1,8 @@
 """The box's services under a real systemd, without a virtual machine: its root in namespaces of their own.
 
-systemd is process 1 in there, so that everything the units say is in force: users, file systems, system calls,
-devices, watchdog. The kernel and its hardware are this machine's; udev, networkd and the clock are left out.
+systemd is process 1 in there, so that everything the units say is in force: users, file systems, system
+calls, devices, watchdog. The kernel and its hardware are this machine's; udev, networkd and the clock
+are left out.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from appliance.settings import Settings, SipLine
 from appliance.telephony.sandbox import PACKAGES as ASTERISK
 from appliance.telephony.sandbox import cache_folder
 from tests.image.debian_root import TREE, debian_root
@@ -42,7 +44,9 @@ mount -t tmpfs tmpfs "$root"
 mkdir "$root/upper" "$root/work" "$root/box"
 mount -t overlay overlay -o "lowerdir=$layer:$packages,upperdir=$root/upper,workdir=$root/work" "$root/box"
 cd "$root/box"
-mkdir -p old dev proc sys run tmp
+mkdir -p old dev proc sys run tmp var/lib/freizeichen
+mount -t tmpfs -o mode=0755 tmpfs var/lib/freizeichen # a file system of its own, as on the card
+cp "$layer/var/lib/freizeichen/box.toml" var/lib/freizeichen/
 mount -t proc proc proc
 mount -t sysfs sysfs sys
 mount -t cgroup2 cgroup2 sys/fs/cgroup
@@ -52,7 +56,7 @@ mknod -m 666 dev/random c 1 8; mknod -m 666 dev/urandom c 1 9; mknod -m 666 dev/
 mkdir dev/pts dev/shm
 mount -t devpts devpts dev/pts -o newinstance,ptmxmode=0666
 ln -s pts/ptmx dev/ptmx; ln -s /proc/self/fd dev/fd
-ip=$(command -v ip || true)
+ip link set lo up
 pivot_root . old
 umount -l /old
 systemd-sysusers
@@ -99,7 +103,9 @@ def lay_out(layer: Path) -> None:
     programs = layer / "usr/lib/freizeichen/programs"
     shutil.copytree(runtime_libraries(), programs)
     for package in ("appliance", "webui"):
-        shutil.copytree(REPOSITORY / package, programs / package, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(
+            REPOSITORY / package, programs / package, ignore=shutil.ignore_patterns("__pycache__")
+        )
     start = layer / "usr/bin/freizeichen"
     start.parent.mkdir(parents=True)
     start.write_text(
@@ -127,8 +133,9 @@ class NotPossible(Exception):
 class Booted:
     """The running box."""
 
-    def __init__(self, folder: Path) -> None:
-        separate = ["unshare", "--mount", "--pid", "--fork", "--cgroup", "--uts", "--ipc", "--net", "--kill-child"]
+    def __init__(self, folder: Path, *lines: SipLine) -> None:
+        kinds = ("--mount", "--pid", "--cgroup", "--uts", "--ipc", "--net")
+        separate = ["unshare", *kinds, "--fork", "--kill-child"]
         tried = subprocess.run(
             [*separate, "sh", "-c", "mount -t cgroup2 cgroup2 /mnt && mount -t tmpfs tmpfs /tmp"],
             capture_output=True,
@@ -139,6 +146,7 @@ class Booted:
             raise NotPossible(tried.stderr.strip())
         layer, root = folder / "layer", folder / "root"
         lay_out(layer)
+        Settings(layer / "var/lib/freizeichen", lines=lines).write()
         root.mkdir()
         self._log = (folder / "boot.log").open("wb")
         self._process = subprocess.Popen(
@@ -152,7 +160,12 @@ class Booted:
         children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children")
         self.wait_for("systemd begins", lambda: (children.read_text().split() or [""])[0])
         self._first = children.read_text().split()[0]
-        self.wait_for("systemd answers", lambda: "running" in self.run("systemctl", "is-system-running", check=False) or "degraded" in self.run("systemctl", "is-system-running", check=False))
+        self.wait_for(
+            "systemd has started everything",
+            lambda: (
+                self.run("systemctl", "is-system-running", check=False).strip() in ("running", "degraded")
+            ),
+        )
 
     def run(self, *words: str, check: bool = True, given: str | None = None) -> str:
         """Run a program of the box in the box, as root; returns what it prints."""
@@ -181,8 +194,9 @@ class Booted:
         while not look():
             if time.monotonic() > deadline or self._process.poll() is not None:
                 words = self._file.read_text(errors="replace")[-2000:]
-                journal = self.run("journalctl", "--no-pager", "-n", "40", check=False) if hasattr(self, "_first") else ""
-                raise AssertionError(f"not within {_PATIENCE_SECONDS:g} s: {what}\n{words}\n{journal}")
+                if hasattr(self, "_first"):
+                    words += self.run("journalctl", "--no-pager", "-n", "40", check=False)
+                raise AssertionError(f"not within {_PATIENCE_SECONDS:g} s: {what}\n{words}")
             time.sleep(0.05)
 
     def close(self) -> None:

@@ -60,8 +60,8 @@ def box(tools: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("box") / "root"
     shutil.copytree(tools, root, symlinks=True)
     shutil.copytree(TREE, root, symlinks=True, dirs_exist_ok=True)
-    for program in ("asterisk", "freizeichen", "find", "touch"):
-        file = root / "usr" / ("sbin" if program == "asterisk" else "bin") / program
+    for program in ("usr/sbin/asterisk", "usr/bin/freizeichen"):
+        file = root / program
         file.write_text("#!/bin/sh\n")
         file.chmod(0o755)
     return root
@@ -141,7 +141,7 @@ def test_asterisk_waits_for_nobody() -> None:
     # which is skipped once this version has prepared everything
     condition = unit("freizeichen-prepare.service")["Unit"]["ConditionPathExists"]
     assert condition.startswith("!")
-    assert unit("freizeichen-prepare.service")["Service"]["ExecStartPost"].endswith(condition[1:])
+    assert unit("freizeichen-prepare.service")["Service"]["ExecStart"].split()[1] == condition[1:]
 
 
 def test_the_commands_that_are_started_exist() -> None:
@@ -272,3 +272,22 @@ def test_a_torn_line_is_ended_in_place(before: bytes, after: bytes, tmp_path: Pa
 def test_no_records_yet_is_no_error(tmp_path: Path) -> None:
     subprocess.run([TREE / "usr/lib/freizeichen/end-torn-line", tmp_path / "nothing"], check=True)
     assert not (tmp_path / "nothing").exists()
+
+
+def test_preparing_marks_this_version_and_no_other(tmp_path: Path) -> None:
+    programs, state = tmp_path / "programs", tmp_path / "state"
+    for folder in (programs, state):
+        folder.mkdir()
+    program = programs / "freizeichen"
+    mark = state / "prepared-2"
+    (state / "prepared-1").touch()
+    for status in (1, 0):
+        program.write_text(f'#!/bin/sh\n[ "$*" = prepare ] && exit {status}\n')
+        program.chmod(0o755)
+        done = subprocess.run(
+            [TREE / "usr/lib/freizeichen/prepare", mark],
+            env={"PATH": f"{programs}:/usr/bin:/bin"},
+            check=False,
+        )
+        assert done.returncode == status
+        assert [file.name for file in state.iterdir()] == (["prepared-2"] if status == 0 else [])
