@@ -148,7 +148,9 @@ def test_the_commands_that_are_started_exist() -> None:
     for name in HIGHEST:
         words = unit(name)["Service"]["ExecStart"].split()
         if words[0] == "/usr/bin/freizeichen":
-            assert words[1] in main.commands
+            assert words[1] in {*main.commands, "web"}  # the page's command comes with the page
+    assert "freizeichen prepare\n" in (TREE / "usr/lib/freizeichen/prepare").read_text()
+    assert "prepare" in main.commands
 
 
 def test_both_watchdogs_last_as_long_as_a_pi_can_count() -> None:
