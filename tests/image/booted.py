@@ -115,8 +115,12 @@ def lay_out(layer: Path) -> None:
     start.chmod(0o755)
     enabled = layer / "etc/systemd/system/multi-user.target.wants"
     enabled.mkdir(parents=True)
-    for name in ("asterisk", "freizeichen", "freizeichen-web", "nftables"):
+    for name in ("asterisk", "freizeichen", "freizeichen-web", "freizeichen-prepare", "nftables"):
         (enabled / f"{name}.service").symlink_to(f"/usr/lib/systemd/system/{name}.service")
+        strict = layer / f"usr/lib/systemd/system/{name}.service.d/strict.conf"
+        strict.parent.mkdir(parents=True)
+        # Who makes a system call that is not allowed dies of it, so that no test goes on without noticing.
+        strict.write_text("[Service]\nSystemCallErrorNumber=kill\n")
     for name in _NOT_HERE:
         unit = name if "." in name else f"{name}.service"
         (layer / "etc/systemd/system" / unit).symlink_to("/dev/null")
