@@ -24,14 +24,15 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from appliance.settings import Settings, SipLine
-from appliance.telephony.sandbox import PACKAGES as ASTERISK
 from appliance.telephony.sandbox import cache_folder
-from tests.image.debian_root import TREE, debian_root
+from tests.image.debian_root import TOOLS, TREE, command, debian_root
 
 REPOSITORY = Path(__file__).parents[2]
-_PACKAGES = (
-    *("systemd", "nftables", *ASTERISK, "python3", "bash", "coreutils", "dash", "findutils", "mount"),
-    *("base-files", "base-passwd", "libc-bin", "util-linux", "tzdata", "ca-certificates"),
+_LEFT_OUT = {"openssh-server", "systemd-resolved", "systemd-timesyncd", "udev"}
+_PACKAGES = tuple(
+    line
+    for line in (TREE.parent / "packages").read_text().splitlines()
+    if not line.startswith("#") and line not in _LEFT_OUT
 )
 _NOT_HERE = ("systemd-udevd", "systemd-networkd", "systemd-firstboot", "getty.target", "dev-hugepages.mount")
 _PATIENCE_SECONDS = 60.0
@@ -39,6 +40,7 @@ _PATIENCE_SECONDS = 60.0
 _BOOT = r"""
 set -e
 layer=$1 packages=$2 root=$3
+shift 3
 mount --make-rprivate /
 mount -t tmpfs tmpfs "$root"
 mkdir "$root/upper" "$root/work" "$root/box"
@@ -56,7 +58,7 @@ mknod -m 666 dev/random c 1 8; mknod -m 666 dev/urandom c 1 9; mknod -m 666 dev/
 mkdir dev/pts dev/shm
 mount -t devpts devpts dev/pts -o newinstance,ptmxmode=0666
 ln -s pts/ptmx dev/ptmx; ln -s /proc/self/fd dev/fd
-ip link set lo up
+"$@" link set lo up
 pivot_root . old
 umount -l /old
 systemd-sysusers
@@ -115,8 +117,9 @@ def lay_out(layer: Path) -> None:
     start.chmod(0o755)
     enabled = layer / "etc/systemd/system/multi-user.target.wants"
     enabled.mkdir(parents=True)
-    for name in ("asterisk", "freizeichen", "freizeichen-web", "freizeichen-prepare", "nftables"):
+    for name in ("asterisk", "freizeichen", "freizeichen-web", "nftables"):
         (enabled / f"{name}.service").symlink_to(f"/usr/lib/systemd/system/{name}.service")
+    for name in ("asterisk", "freizeichen", "freizeichen-web", "freizeichen-prepare"):
         strict = layer / f"usr/lib/systemd/system/{name}.service.d/strict.conf"
         strict.parent.mkdir(parents=True)
         # Who makes a system call that is not allowed dies of it, so that no test goes on without noticing.
@@ -152,9 +155,10 @@ class Booted:
         lay_out(layer)
         Settings(layer / "var/lib/freizeichen", lines=lines).write()
         root.mkdir()
+        ip = command(debian_root(TOOLS), "usr/bin/ip")
         self._log = (folder / "boot.log").open("wb")
         self._process = subprocess.Popen(
-            [*separate, "bash", "-c", _BOOT, "boot", str(layer), str(debian_root(_PACKAGES)), str(root)],
+            [*separate, "bash", "-c", _BOOT, "boot", str(layer), str(debian_root(_PACKAGES)), str(root), *ip],
             stdin=subprocess.DEVNULL,
             stdout=self._log,
             stderr=subprocess.STDOUT,

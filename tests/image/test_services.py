@@ -75,6 +75,15 @@ def test_the_page_answers_and_cannot_read_the_managers_password(box: Booted) -> 
     assert box.run(*AS_PAGE, "cat", secret, check=False) == ""
 
 
+def test_the_restrictions_are_in_force(box: Booted) -> None:
+    for service in SERVICES:
+        status = box.run("cat", f"/proc/{box.shows(service, 'MainPID')}/status")
+        values = dict(line.split(":\t") for line in status.splitlines() if ":\t" in line)
+        assert values["Seccomp"] == "2"
+        assert values["NoNewPrivs"] == "1"
+        assert int(values["CapBnd"], 16) == int(values["CapEff"], 16) == 0
+
+
 def test_the_firewall_is_up(box: Booted) -> None:
     assert "policy drop" in box.run("nft", "list", "chain", "inet", "freizeichen", "incoming")
 
