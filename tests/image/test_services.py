@@ -14,6 +14,7 @@ from tests.calls.conftest import OFFICE
 from tests.image import one_call
 from tests.image.booted import Booted, NotPossible
 
+pytestmark = pytest.mark.timeout(300)  # the box is switched on within the first test
 PAGE = "web" in main.commands
 SERVICES = ("asterisk", "freizeichen", *(["freizeichen-web"] if PAGE else []))
 AS_SUPERVISOR = ("setpriv", "--reuid=freizeichen", "--regid=freizeichen", "--init-groups")
@@ -40,7 +41,6 @@ def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Booted]:
     box.close()
 
 
-@pytest.mark.timeout(300)
 def test_a_call_is_answered_and_is_on_record(box: Booted) -> None:
     answered, spoken = box.run("python3", "-I", "-", given=_ONE_CALL.read_text()).splitlines()
     assert answered.startswith("200 ")

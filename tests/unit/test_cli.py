@@ -16,6 +16,7 @@ from appliance.cli import main
 from appliance.settings import Settings
 from appliance.status import complaints, look
 from appliance.store.liveness import Alive
+from appliance.telephony.prompts.install import MissingPrompts
 from tests.unit.seed import seeded_store
 
 
@@ -130,3 +131,18 @@ def test_status_tells_of_recordings_nobody_takes(tmp_path: Path) -> None:
         assert unreadable in told
     quiet = complaints(state | {"recordings_stuck": 0, "recordings_unreadable": 0}, "en")
     assert not [sentence for sentence in quiet if "recording" in sentence]
+
+
+def test_preparing_without_an_asterisk_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("appliance.telephony.sandbox.installed_asterisk", lambda: None)
+    assert "No Asterisk is installed" in refused(tmp_path / "box", "prepare")
+    assert not (tmp_path / "box").exists()
+
+
+def test_preparing_with_a_prompt_missing_names_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def prepare(*_: object) -> None:
+        raise MissingPrompts([("greeting", "de")])
+
+    monkeypatch.setattr("appliance.telephony.sandbox.installed_asterisk", object)
+    monkeypatch.setattr("appliance.prepare.prepare_box", prepare)
+    assert "greeting (de)" in refused(tmp_path / "box", "prepare")
