@@ -7,6 +7,7 @@ are left out.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import re
@@ -24,6 +25,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from appliance.settings import Settings, SipLine
+from appliance.telephony.asterisk import end_with_parent
 from appliance.telephony.sandbox import cache_folder
 from tests.image.debian_root import TOOLS, TREE, command, debian_root
 
@@ -162,18 +164,26 @@ class Booted:
             stdin=subprocess.DEVNULL,
             stdout=self._log,
             stderr=subprocess.STDOUT,
+            preexec_fn=end_with_parent,
             start_new_session=True,
         )
         self._file = folder / "boot.log"
+        try:
+            self._wait_until_started()
+        except BaseException:
+            self.close()
+            raise
+
+    def _wait_until_started(self) -> None:
         children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children")
-        self.wait_for("systemd begins", lambda: (children.read_text().split() or [""])[0])
+        self.wait_for("systemd begins", lambda: children.read_text().split())
         self._first = children.read_text().split()[0]
-        self.wait_for(
-            "systemd has started everything",
-            lambda: (
-                self.run("systemctl", "is-system-running", check=False).strip() in ("running", "degraded")
-            ),
-        )
+
+        def is_up() -> bool:
+            state = self.run("systemctl", "is-system-running", check=False).strip()
+            return state in ("running", "degraded")
+
+        self.wait_for("systemd has started everything", is_up)
 
     def run(self, *words: str, check: bool = True, given: str | None = None) -> str:
         """Run a program of the box in the box, as root; returns what it prints."""
@@ -209,6 +219,7 @@ class Booted:
 
     def close(self) -> None:
         """Switch it off."""
-        os.killpg(self._process.pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
         self._log.close()

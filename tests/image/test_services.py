@@ -33,12 +33,16 @@ def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Booted]:
         )
     except NotPossible as error:
         pytest.skip(f"no systemd in namespaces on this machine: {error}")
-    box.run("sh", "-c", "cat >/tmp/office.toml", given=OFFICE)
-    box.run(*AS_SUPERVISOR, "freizeichen", "config", "import", "/tmp/office.toml")
-    for service in SERVICES:
-        box.wait_for(f"{service} runs", lambda service=service: box.shows(service, "ActiveState") == "active")
-    yield box
-    box.close()
+    try:
+        box.run("sh", "-c", "cat >/tmp/office.toml", given=OFFICE)
+        box.run(*AS_SUPERVISOR, "freizeichen", "config", "import", "/tmp/office.toml")
+        for service in SERVICES:
+            box.wait_for(
+                f"{service} runs", lambda service=service: box.shows(service, "ActiveState") == "active"
+            )
+        yield box
+    finally:
+        box.close()
 
 
 def test_a_call_is_answered_and_is_on_record(box: Booted) -> None:
