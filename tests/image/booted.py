@@ -8,6 +8,7 @@ are left out.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import hashlib
 import os
 import re
@@ -158,6 +159,9 @@ class Booted:
         Settings(layer / "var/lib/freizeichen", lines=lines).write()
         root.mkdir()
         ip = command(debian_root(TOOLS), "usr/bin/ip")
+        # One box at a time: all would share the same control groups, and kill each other's services.
+        self._alone = (cache_folder() / "booted.lock").open("w")
+        fcntl.flock(self._alone, fcntl.LOCK_EX)
         self._log = (folder / "boot.log").open("wb")
         self._process = subprocess.Popen(
             [*separate, "bash", "-c", _BOOT, "boot", str(layer), str(debian_root(_PACKAGES)), str(root), *ip],
@@ -223,3 +227,4 @@ class Booted:
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
         self._log.close()
+        self._alone.close()
