@@ -131,6 +131,37 @@ def run(settings: Settings, verbose: bool) -> None:
 
 
 @main.command()
+@click.pass_obj
+def prepare(settings: Settings) -> None:
+    """Make what Asterisk starts from: the prompts in force and its configuration. Asterisk need not run."""
+    from appliance.prepare import prepare_box
+    from appliance.telephony.debian_archive import PreparationError
+    from appliance.telephony.prompts.install import MissingPrompts
+    from appliance.telephony.sandbox import installed_asterisk
+
+    program = installed_asterisk()
+    if program is None:
+        raise click.ClickException(
+            say(
+                "Auf diesem Rechner ist kein Asterisk, das alles hat, was gebraucht wird.",
+                "No Asterisk is installed on this machine that has everything needed.",
+            )
+        )
+    _opened(settings).close()
+    try:
+        prepare_box(settings, program)
+    except (MissingPrompts, PreparationError) as error:
+        raise click.ClickException(say(error.german, error.english)) from error
+    except OSError as error:
+        raise click.ClickException(
+            say(
+                f"Der Ordner {settings.state} ist nicht zu benutzen: {error}.",
+                f"The folder {settings.state} cannot be used: {error}.",
+            )
+        ) from error
+
+
+@main.command()
 @click.option("--once", is_flag=True, help="End after the story, with exit status 0 if all went well.")
 @click.option(
     "--port",

@@ -64,7 +64,8 @@ class Switchboard:
 
     `wake(channel)` ends a waiting caller's wait, `call_back(callback, agent)` begins an attempt whose
     end is reported by `callback_over`, `stop_ringing(phone)` ends a ring nobody has answered yet,
-    `mirror` shows Asterisk the states of its custom devices, `show` is told the committed lamps at every
+    `mirror` shows Asterisk the states of its custom devices, `show` is told the committed lamps and
+    `on_turn()` is called at every
     turn. None of them may block.
     """
 
@@ -79,6 +80,7 @@ class Switchboard:
         show: Callable[[dict[str, Pattern]], None],
         lines: Sequence[str] = (),
         clock: Callable[[], datetime] = times.now,
+        on_turn: Callable[[], None] = lambda: None,
     ) -> None:
         self._store_path = store_path
         self._wake = wake
@@ -88,6 +90,7 @@ class Switchboard:
         self._tell_lamps = show
         self._lines = lines
         self._clock = clock
+        self._on_turn = on_turn
         self._inbox: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="switchboard")
         self._line: dict[str, _InLine] = {}
@@ -228,6 +231,7 @@ class Switchboard:
         self._db = open_store(self._store_path)
         running = True
         while running:
+            self._on_turn()
             try:
                 running = self._turn()
             except Exception:

@@ -1,6 +1,6 @@
 """Who may do what on the page: one table of every address, and the rule for pressing buttons.
 
-See `appliance/decisions/0007-who-may-do-what-on-the-page.md`.
+See `appliance/decisions/0014-who-may-do-what-on-the-page.md`.
 """
 
 from __future__ import annotations

@@ -183,6 +183,8 @@ def _link(sound: Path, link: Path) -> PassedOver | None:
         return PassedOver(sound, "ist nicht da", "is not there")
     except OSError as error:
         return PassedOver(sound, f"ist nicht lesbar ({error.strerror})", f"cannot be read ({error.strerror})")
-    link.parent.mkdir(exist_ok=True)
+    if not link.parent.exists():
+        link.parent.mkdir()
+        link.parent.chmod(0o755)  # Asterisk is another user, whatever our umask
     link.symlink_to(sound.resolve())
     return None
