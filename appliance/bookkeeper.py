@@ -39,7 +39,7 @@ class Bookkeeper:
     `take_message(call)` keeps what was recorded in an ended call and says whether there is a
     message; it is asked before the outcome is decided. `on_settled()` is called when attempts to call
     back were settled, which may have put a mail into the outbox. `on_talks(agent, call,
-    department)` is called when an agent has begun to talk in a call.
+    department)` is called when an agent has begun to talk in a call, `on_turn()` before every piece of work.
     """
 
     def __init__(
@@ -50,12 +50,14 @@ class Bookkeeper:
         take_message: Callable[[str], bool],
         on_settled: Callable[[], None] = lambda: None,
         on_talks: Callable[[str, str, str], None] = lambda _agent, _call, _department: None,
+        on_turn: Callable[[], None] = lambda: None,
     ) -> None:
         self._store_path = store_path
         self._records = CallRecords(records)
         self._take_message = take_message
         self._on_settled = on_settled
         self._on_talks = on_talks
+        self._on_turn = on_turn
         self._kept: dict[str, bool] = {}
         self._inbox: queue.SimpleQueue[Callable[[Database], None] | None] = queue.SimpleQueue()
         self._work: deque[Callable[[Database], None]] = deque()
@@ -148,7 +150,9 @@ class Bookkeeper:
 
     def _turn(self, db: Database) -> bool:
         running = self._gather()
+        self._on_turn()
         while self._work:
+            self._on_turn()
             try:
                 self._work[0](db)
             except _NEVER_WRITTEN:
@@ -182,6 +186,7 @@ class Bookkeeper:
         read_to = ledger.cursor(db, CURSOR)
         batch: list[tuple[CallRecord | None, str]] = []
         for record, position in self._records.read(read_to):
+            self._on_turn()
             if record is not None and record.event == "LINKEDID_END" and not _is_attempt(record):
                 self._write(db, batch)
                 batch = []

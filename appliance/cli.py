@@ -15,6 +15,7 @@ from sqlite_utils import Database
 
 from appliance import __version__
 from appliance.boxes_command import boxes
+from appliance.cli_page import users_group, web
 from appliance.hotline.line_states import in_words
 from appliance.hotline.night import NIGHT_MODES
 from appliance.hotline.numbers import readable
@@ -129,6 +130,37 @@ def run(settings: Settings, verbose: bool) -> None:
                 )
             ) from error
         supervisor.run()
+
+
+@main.command()
+@click.pass_obj
+def prepare(settings: Settings) -> None:
+    """Make what Asterisk starts from: the prompts in force and its configuration. Asterisk need not run."""
+    from appliance.prepare import prepare_box
+    from appliance.telephony.debian_archive import PreparationError
+    from appliance.telephony.prompts.install import MissingPrompts
+    from appliance.telephony.sandbox import installed_asterisk
+
+    program = installed_asterisk()
+    if program is None:
+        raise click.ClickException(
+            say(
+                "Auf diesem Rechner ist kein Asterisk, das alles hat, was gebraucht wird.",
+                "No Asterisk is installed on this machine that has everything needed.",
+            )
+        )
+    _opened(settings).close()
+    try:
+        prepare_box(settings, program)
+    except (MissingPrompts, PreparationError) as error:
+        raise click.ClickException(say(error.german, error.english)) from error
+    except OSError as error:
+        raise click.ClickException(
+            say(
+                f"Der Ordner {settings.state} ist nicht zu benutzen: {error}.",
+                f"The folder {settings.state} cannot be used: {error}.",
+            )
+        ) from error
 
 
 @main.command()
@@ -255,9 +287,9 @@ def night_command(settings: Settings, mode: str | None, as_json: bool) -> None:
 @click.pass_obj
 def status(settings: Settings, as_json: bool) -> None:
     """Say how the hotline is. Exit status 1 when something needs attention."""
-    from appliance.status import complaints, look
+    from appliance.status import ask_asterisk, complaints, look
 
-    state = look(_store(settings), settings)
+    state = look(_store(settings), settings, ask_asterisk(settings))
     problems = complaints(state, terminal_language())
     if as_json:
         _print_json(state | {"problems": problems})
@@ -577,6 +609,10 @@ def trace(settings: Settings, call: str | None, as_json: bool) -> None:
     )
     for step in steps:
         click.echo(f"  {step['at'][11:23]}  {step['step']} {step['detail']}")
+
+
+main.add_command(web)
+main.add_command(users_group)
 
 
 if __name__ == "__main__":

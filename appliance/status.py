@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlite_utils import Database
 
-from appliance.hotline.line_states import Trouble, in_words, lasting
+from appliance.hotline.line_states import Trouble as LineTrouble
+from appliance.hotline.line_states import in_words as line_trouble_in_words
+from appliance.hotline.line_states import lasting
 from appliance.mail.night_letter import forgotten_in_words
 from appliance.mail.outbox import delivery_state
 from appliance.mail.spool import find_recordings
-from appliance.mail.troubles import in_words as mail_trouble_in_words
+from appliance.mail.troubles import in_words
 from appliance.settings import Settings
 from appliance.store import night, times
 from appliance.store.lines import line_states
@@ -29,7 +32,7 @@ _LEAST_FREE_BYTES = 200_000_000
 _STUCK_AFTER_SECONDS = 60.0  # the supervisor takes what a call has left behind within seconds
 
 
-def _ask_asterisk(settings: Settings) -> frozenset[str] | None:
+def ask_asterisk(settings: Settings) -> frozenset[str] | None:
     """The calls Asterisk has now, None when it does not answer."""
     link = ManagerLink(
         "127.0.0.1", settings.manager_port, "orders", manager_secret(settings.asterisk), name="status"
@@ -98,12 +101,14 @@ def _too_long_waits(db: Database, since: datetime) -> int:
 
 def calls_alive(settings: Settings) -> frozenset[str]:
     """Call numbers of the calls going on; none when Asterisk is not running."""
-    return _ask_asterisk(settings) or frozenset()
+    return ask_asterisk(settings) or frozenset()
 
 
-def look(db: Database, settings: Settings) -> dict[str, Any]:
-    """The state of the box as plain values: for JSON, and for `complaints`."""
-    calls = _ask_asterisk(settings)
+def look(db: Database, settings: Settings, calls: frozenset[str] | None) -> dict[str, Any]:
+    """The state of the box as plain values: for JSON, and for `troubles`.
+
+    `calls` are those Asterisk has now, None when it does not answer.
+    """
     mails = delivery_state(db)
     forgotten = night.forgotten(db, times.now())
     time_zone = office_facts(db).time_zone
@@ -140,59 +145,92 @@ def look(db: Database, settings: Settings) -> dict[str, Any]:
     }
 
 
-def complaints(state: dict[str, Any], language: str) -> list[str]:
-    """What needs attention, as sentences in German ('de') or English."""
-    german = language == "de"
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """What needs somebody's attention: its `kind` in a word, and a sentence in each language."""
+
+    kind: str
+    german: str
+    english: str
+
+
+def troubles(state: dict[str, Any]) -> list[Trouble]:
+    """What needs attention in the state that `look` gave."""
     found = []
     if not state["asterisk_answers"]:
         found.append(
-            "Asterisk antwortet nicht: Anrufe kommen nicht an."
-            if german
-            else "Asterisk does not answer: calls do not come in."
+            Trouble(
+                "asterisk",
+                "Asterisk antwortet nicht: Anrufe kommen nicht an.",
+                "Asterisk does not answer: calls do not come in.",
+            )
         )
     if not state["supervisor_runs"]:
         found.append(
-            "Die Steuerung läuft nicht; Asterisk nimmt Anrufe allein an."
-            if german
-            else "The supervisor does not run; Asterisk takes calls alone."
+            Trouble(
+                "supervisor",
+                "Die Steuerung läuft nicht; Asterisk nimmt Anrufe allein an.",
+                "The supervisor does not run; Asterisk takes calls alone.",
+            )
         )
-    if state["night_switch_forgotten"]:
-        found.append(state["night_switch_forgotten"][language])
-    if state["mail_trouble"]:
-        count, why = state["messages_undelivered"], mail_trouble_in_words(state["mail_trouble"], language)
+    if forgotten := state["night_switch_forgotten"]:
+        found.append(Trouble("night", forgotten["de"], forgotten["en"]))
+    if why := state["mail_trouble"]:
+        count = state["messages_undelivered"]
         found.append(
-            f"{count} Nachricht(en) warten auf den Mailserver: {why}"
-            if german
-            else f"{count} message(s) wait for the mail server: {why}"
+            Trouble(
+                "mail",
+                f"{count} Nachricht(en) warten auf den Mailserver: {in_words(why, 'de')}",
+                f"{count} message(s) wait for the mail server: {in_words(why, 'en')}",
+            )
         )
     if count := state["recordings_stuck"]:
         found.append(
-            f"{count} Aufnahme(n) liegen da und sind noch keine Nachricht."
-            if german
-            else f"{count} recording(s) lie there and have not become a message."
+            Trouble(
+                "recordings",
+                f"{count} Aufnahme(n) liegen da und sind noch keine Nachricht.",
+                f"{count} recording(s) lie there and have not become a message.",
+            )
         )
     if count := state["recordings_unreadable"]:
         found.append(
-            f"{count} Aufnahme(n) sind kein Ton und wurden beiseitegelegt (*.unreadable)."
-            if german
-            else f"{count} recording(s) are no sound and were put aside (*.unreadable)."
+            Trouble(
+                "recordings",
+                f"{count} Aufnahme(n) sind kein Ton und wurden beiseitegelegt (*.unreadable).",
+                f"{count} recording(s) are no sound and were put aside (*.unreadable).",
+            )
         )
     if state["prompts_missing"]:
         missing = ", ".join(state["prompts_missing"])
-        found.append(f"Ansagen fehlen: {missing}" if german else f"Prompts are missing: {missing}")
+        found.append(Trouble("prompts", f"Ansagen fehlen: {missing}", f"Prompts are missing: {missing}"))
     for gap in state["rota_gaps"]:
         found.append(
-            f"Niemand hat Bereitschaft, obwohl geschlossen ist: {gap}"
-            if german
-            else f"Closed, and nobody is on duty: {gap}"
+            Trouble(
+                "rota",
+                f"Niemand hat Bereitschaft, obwohl geschlossen ist: {gap}",
+                f"Closed, and nobody is on duty: {gap}",
+            )
         )
     for line in state["lines_in_trouble"]:
-        name, trouble = line["line"], in_words(Trouble(line["trouble"]), language)
-        found.append(f"Leitung {name}: {trouble}." if german else f"Line {name}: {trouble}.")
+        name, trouble = line["line"], LineTrouble(line["trouble"])
+        found.append(
+            Trouble(
+                "line",
+                f"Leitung {name}: {line_trouble_in_words(trouble, 'de')}.",
+                f"Line {name}: {line_trouble_in_words(trouble, 'en')}.",
+            )
+        )
     if state["disk_free_bytes"] < _LEAST_FREE_BYTES:
         found.append(
-            "Der Speicher ist fast voll: Nachrichten können bald nicht mehr aufgenommen werden."
-            if german
-            else "The disk is almost full: soon messages cannot be recorded."
+            Trouble(
+                "disk",
+                "Der Speicher ist fast voll: Nachrichten können bald nicht mehr aufgenommen werden.",
+                "The disk is almost full: soon messages cannot be recorded.",
+            )
         )
     return found
+
+
+def complaints(state: dict[str, Any], language: str) -> list[str]:
+    """What needs attention, as sentences in German ('de') or English."""
+    return [trouble.german if language == "de" else trouble.english for trouble in troubles(state)]

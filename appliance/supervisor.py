@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import logging
 import math
 import os
@@ -9,7 +10,7 @@ import queue
 import signal
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -18,16 +19,21 @@ from sqlite_utils import Database
 from appliance.bookkeeper import Bookkeeper
 from appliance.calling_back import CallingBack
 from appliance.house import House, keep_message_of_ended_call
+from appliance.language import say
 from appliance.mail.outbox import Outbox
 from appliance.mail.retention import remove_old
 from appliance.mail.spool import find_recordings
+from appliance.own_prompts import bring_into_force
 from appliance.panel.committed import CommittedLamps
 from appliance.panel.desk_boxes import DeskBoxes
 from appliance.panel.front_panel import FrontPanel
 from appliance.panel.gpio import NoGpio, real_gpio
 from appliance.panel.pins import read_panel_pins
+from appliance.service_manager import FEED_SECONDS, Turns, news, notify
 from appliance.settings import Settings
-from appliance.store import callbacks, ledger, night, people, times
+from appliance.status import look, troubles
+from appliance.store import callbacks, inbox, ledger, night, people, times
+from appliance.store.attention import show_attention
 from appliance.store.database import open_store
 from appliance.store.lines import keep_line_states
 from appliance.store.office import office_facts
@@ -43,6 +49,7 @@ from appliance.telephony.manager import Event, ManagerError, ManagerLink
 
 log = logging.getLogger(__name__)
 
+_BOOT_ID_VARIABLE = "FREIZEICHEN_BOOT_ID"  # from systemd, where the file is closed to us
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _HOUR = 3600.0
 _HALF_A_MINUTE = 30.0
@@ -51,6 +58,14 @@ _RECORDING_STILL_SECONDS = 5.0  # Asterisk writes a running recording more often
 _SOON = 1.0
 _MINUTE = 60.0
 _USER_BUSY = "17"  # ITU-T Q.850; Dial then says BUSY
+# How long one turn of a thread may take. Whoever writes waits up to 10 s for the store.
+_TURN_SECONDS = {
+    "fastagi": 5.0,
+    "switchboard": 15.0,
+    "bookkeeper": 60.0,  # a long message becomes MP3 on a slow Pi
+    "housekeeping": 120.0,  # a thousand old messages are deleted
+    "outbox": 1200.0,  # one mail: ten answers of a slow mail server, two minutes each
+}
 
 
 def end_with_any_thread() -> None:
@@ -69,6 +84,18 @@ def end_with_any_thread() -> None:
     threading.excepthook = die
 
 
+def _in_words(stuck_threads: Sequence[str], *, asterisk_answers: bool) -> str:
+    """How it stands, for `systemctl status`."""
+    if stuck_threads:
+        names = ", ".join(stuck_threads)
+        return say(
+            f"Hängt ({names}); Asterisk nimmt Anrufe allein an.", f"Stuck ({names}); Asterisk is alone."
+        )
+    if not asterisk_answers:
+        return say("Wartet auf Asterisk.", "Waits for Asterisk.")
+    return say("Nimmt Anrufe an.", "Takes calls.")
+
+
 class Supervisor:
     """Everything of ours that runs on the box, started and stopped as one.
 
@@ -78,6 +105,8 @@ class Supervisor:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         secret = manager_secret(settings.asterisk)
+        self._turns = Turns(_TURN_SECONDS)
+        self._asterisk_answers = threading.Event()
         self._orders: queue.SimpleQueue[Callable[[], object] | None] = queue.SimpleQueue()
         self._orders_link = ManagerLink(
             "127.0.0.1", settings.manager_port, "orders", secret, name="orders", on_connected=self._connected
@@ -114,6 +143,7 @@ class Supervisor:
             mirror=self._mirror,
             show=lamps.show,
             lines=channel_beginnings(settings.outward_lines),
+            on_turn=self._turns.of("switchboard"),
         )
         self.bookkeeper = Bookkeeper(
             settings.store,
@@ -121,11 +151,16 @@ class Supervisor:
             take_message=self._message_of_ended_call,
             on_settled=lambda: self.outbox.wake(),
             on_talks=lambda agent, call, department: self.switchboard.talks(agent, call, department),
+            on_turn=self._turns.of("bookkeeper"),
         )
-        self.outbox = Outbox(settings.store, settings.spool, on_change=self._mail_delivered)
+        self.outbox = Outbox(
+            settings.store, settings.spool, on_change=self._mail_delivered, on_turn=self._turns.of("outbox")
+        )
         house = House(settings, self.switchboard, self.bookkeeper, on_message=self.outbox.wake)
         self._server = FastAgiServer(
-            settings.fastagi_port, {"call": house.take_call, "callback": self.calling_back.take_leg}
+            settings.fastagi_port,
+            {"call": house.take_call, "callback": self.calling_back.take_leg},
+            on_turn=self._turns.of("fastagi"),
         )
         self._orderly = threading.Thread(target=self._carry_out_orders, name="orders")
         self._stopping = threading.Event()
@@ -141,6 +176,8 @@ class Supervisor:
             self._look_at_lines: _LOOK_AGAIN,
             self.calling_back.settle_vanished: _HALF_A_MINUTE,
             lambda _db: self.bookkeeper.take_left_over(self._recorded_calls): _LOOK_AGAIN,
+            lambda db: bring_into_force(db, settings): _SOON,
+            self._say_what_needs_attention: _LOOK_AGAIN,
         }
         self._done_at: dict[Callable[[Database], object], float] = {}
         self._keeper = threading.Thread(target=self._keep_house, name="housekeeping")
@@ -148,11 +185,24 @@ class Supervisor:
     def run(self) -> None:
         """Run until told to end (SIGTERM, SIGINT)."""
         end_with_any_thread()
+        faulthandler.enable()  # systemd's watchdog ends us with SIGABRT: say what each thread was doing
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._stopping.set())
         self.start()
-        self._stopping.wait()
+        self._report_to_systemd()
+        notify("STOPPING=1", f"STATUS={say('Hört auf; Asterisk nimmt Anrufe allein an.', 'Ends.')}")
         self.stop()
+
+    def _report_to_systemd(self) -> None:
+        """Until told to end: say that calls can be taken, and feed the watchdog while every thread turns."""
+        was_ready = False
+        while not self._stopping.wait(FEED_SECONDS if was_ready else _SOON / 10):
+            stuck_threads, answers = self._turns.stuck(), self._asterisk_answers.is_set()
+            if stuck_threads:
+                log.critical("stuck, so systemd will start a new supervisor: %s", ", ".join(stuck_threads))
+            words = _in_words(stuck_threads, asterisk_answers=answers)
+            notify(*news(is_ready=answers, was_ready=was_ready, stuck_threads=stuck_threads, words=words))
+            was_ready = was_ready or (answers and not stuck_threads)
 
     def start(self) -> None:
         """Start every part; the FastAGI server last, when everybody can answer."""
@@ -202,6 +252,7 @@ class Supervisor:
             self.switchboard.device_state_seen(headers["Device"], headers.get("State", ""))
 
     def _events_connected(self) -> None:
+        self._asterisk_answers.set()
         self.switchboard.asterisk_answers()
         self._ask_phone_states()
 
@@ -216,6 +267,7 @@ class Supervisor:
 
     def _asterisk_lost(self) -> None:
         """Unknown is not idle: no phone is rung, no lamp is green, until Asterisk says so."""
+        self._asterisk_answers.clear()
         self.switchboard.asterisk_lost()
 
     def _connected(self) -> None:
@@ -291,11 +343,14 @@ class Supervisor:
     def _keep_house(self) -> None:
         """What is due now and then; at the start, everything."""
         db = open_store(self._settings.store)
+        turn = self._turns.of("housekeeping")
         while not self._stopping.is_set():
+            turn()
             for work, every_seconds in self._chores.items():
                 if time.monotonic() - self._done_at.get(work, -math.inf) < every_seconds:
                     continue
                 self._done_at[work] = time.monotonic()
+                turn()
                 try:
                     work(db)
                 except Exception:
@@ -307,6 +362,11 @@ class Supervisor:
         """Level is truth: signal and links are looked at, whatever events may have been lost."""
         keep_line_states(db, look_at_lines(self._orders_link, self._settings.lines), times.now())
 
+    def _say_what_needs_attention(self, db: Database) -> None:
+        """For the page, which sees only the store. That Asterisk is silent, its lamp says."""
+        state = look(db, self._settings, frozenset(ledger.open_calls(db)))
+        show_attention(db, [(each.kind, each.german, each.english) for each in troubles(state)])
+
     def _forget_old(self, db: Database) -> None:
         """Personal data has an end: what is older than the office's retention time goes."""
         before = times.now() - timedelta(days=office_facts(db).retention_days)
@@ -314,6 +374,7 @@ class Supervisor:
         ledger.forget(db, before)
         night.forget_reminders(db, before)
         callbacks.forget(db, before)
+        inbox.forget(db, before)
         for file in self._settings.recordings.glob("*.unreadable"):
             if file.stat().st_mtime < before.timestamp():
                 file.unlink()
@@ -325,7 +386,7 @@ class Supervisor:
     def _after_power_cut(self) -> None:
         """After the machine was off, nobody is present until he says so."""
         db = open_store(self._settings.store)
-        boot = _BOOT_ID.read_text().strip()
+        boot = os.environ.get(_BOOT_ID_VARIABLE) or _BOOT_ID.read_text().strip().replace("-", "")
         if ledger.cursor(db, "boot") not in ("", boot):
             people.send_everybody_home(db, "power cut", times.now())
         ledger.move_cursor(db, "boot", boot)

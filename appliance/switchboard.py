@@ -67,7 +67,8 @@ class Switchboard:
 
     `wake(channel)` ends a waiting caller's wait, `call_back(callback, agent)` begins an attempt whose
     end is reported by `callback_over`, `stop_ringing(phone)` ends a ring nobody has answered yet,
-    `mirror` shows Asterisk the states of its custom devices, `show` is told the committed lamps at every
+    `mirror` shows Asterisk the states of its custom devices, `show` is told the committed lamps and
+    `on_turn()` is called at every
     turn. None of them may block.
     A line's trouble that lasts longer than `line_patience` is shown as one that somebody must look at.
     """
@@ -84,6 +85,7 @@ class Switchboard:
         lines: Mapping[str, Sequence[str]] | None = None,
         line_patience: timedelta = PATIENCE,
         clock: Callable[[], datetime] = times.now,
+        on_turn: Callable[[], None] = lambda: None,
     ) -> None:
         self._line_patience = line_patience
         self._store_path = store_path
@@ -94,6 +96,7 @@ class Switchboard:
         self._tell_lamps = show
         self._lines = dict(lines or {})
         self._clock = clock
+        self._on_turn = on_turn
         self._inbox: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="switchboard")
         self._line: dict[str, _InLine] = {}
@@ -235,6 +238,7 @@ class Switchboard:
         self._db = open_store(self._store_path)
         running = True
         while running:
+            self._on_turn()
             try:
                 running = self._turn()
             except Exception:
@@ -329,7 +333,7 @@ class Switchboard:
             self._read_store()
 
     def _talks(self, agent: str, call: str, department: str) -> None:
-        if agent in self._agents and self._agents[agent].phone_state is PhoneState.IN_CALL:
+        if agent in self._agents:
             self._talking[agent] = (call, department)
 
     def _take_presses(self) -> bool:

@@ -1,33 +1,32 @@
-"""The Flask application: the board, its buttons, and the rules every request must keep."""
+"""The Flask application: its parts, and the rules every request must keep."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from datetime import datetime
+import ipaddress
+import socket
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from flask import Flask, Response, abort, redirect, request
-from sqlite_utils import Database
+from flask import Flask, Response, request
+from flask.sessions import SecureCookieSessionInterface
+from flask_wtf.csrf import CSRFError, CSRFProtect
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as AnyResponse
 
-from appliance.store import night, people, times
-from appliance.store.database import exclusive, open_store
-from appliance.store.liveness import supervisor_runs
-from appliance.store.office import office_facts
-from webui.board import is_our_number, read_board
-from webui.callbacks import cancel_callback, order_callback
+from appliance.store import users
+from appliance.store.database import open_store
+from webui import inbox, numbers, people, prompts, signing_in, today, wall
+from webui.box import Box
 from webui.live import LiveStreams
-from webui.texts import LANGUAGES, TEXTS, Texts
-from webui.wording import Wording
+from webui.texts import LANGUAGES, TEXTS
+from webui.visit import LANGUAGE_COOKIE, Office, close_store, go, refusal, store, user
+from webui.who_may import may_open
 
 SAFE_METHODS: Final = ("GET", "HEAD", "OPTIONS")
-LANGUAGE_COOKIE: Final = "language"
 LANGUAGE_COOKIE_SECONDS: Final = 365 * 24 * 3600
-LARGEST_REQUEST_BYTES: Final = 4096
+LARGEST_REQUEST_BYTES: Final = 4096  # of a form; an upload has its own limit
 HEADERS: Final = {
     "Content-Security-Policy": "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self';"
     " frame-ancestors 'none'",
@@ -35,59 +34,70 @@ HEADERS: Final = {
     # Not "no-referrer": browsers would then send "Origin: null" with our own forms.
     "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
 
 
+class _Sessions(SecureCookieSessionInterface):
+    """The session's cookie is sent over https only where the page is served by https."""
+
+    def get_cookie_secure(self, app: Flask) -> bool:  # noqa: ARG002
+        return request.is_secure
+
+
 def create_app(
-    store_path: Path, *, place_call: Callable[[str], None] | None = None, secret_key: str
+    store_path: Path,
+    *,
+    box: Box | None = None,
+    place_call: Callable[[str], None] | None = None,
+    host_names: tuple[str, ...] = (),
 ) -> Flask:
     """The page over the store at `store_path`.
 
-    With `place_call` (the demo) the page offers calls to the office's numbers; it gets the number in E.164
-    and returns when the call is on its way.
+    `box` gives the sounds. With `place_call` (the demo) the page offers calls to the office's numbers; it
+    gets the number in E.164 and returns when the call is on its way. The page answers under the
+    machine's own name, `host_names` and every plain address.
     """
     app = Flask(__name__)
+    app.session_interface = _Sessions()
+    db = open_store(store_path)
     app.config.update(
-        SECRET_KEY=secret_key,
-        TRUSTED_HOSTS=["127.0.0.1", "localhost"],
+        SECRET_KEY=users.page_secret(db),
+        SESSION_COOKIE_NAME="freizeichen",
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        PERMANENT_SESSION_LIFETIME=users.ENDS_AFTER,
+        SESSION_REFRESH_EACH_REQUEST=False,
         MAX_CONTENT_LENGTH=LARGEST_REQUEST_BYTES,
-        MAX_FORM_PARTS=10,
+        MAX_FORM_PARTS=20,
+        WTF_CSRF_TIME_LIMIT=None,  # as long as the session
+        WTF_CSRF_SSL_STRICT=False,  # the Origin is looked at below, on plain http as well
+        WTF_CSRF_CHECK_DEFAULT=False,  # after the Origin and the rights, below
     )
+    db.close()
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.globals["asset"] = _assets(Path(app.static_folder or ""))
-    live = LiveStreams(store_path)
-    app.extensions["live"] = live
+    app.extensions["live"] = live = LiveStreams(store_path)
+    app.extensions["office"] = Office(store_path, box, live)
+    app.extensions["place_call"] = place_call
+    protection = CSRFProtect(app)
+    for page in (signing_in, today, wall, inbox, prompts, numbers, people):
+        app.register_blueprint(page.pages)
+    app.teardown_appcontext(close_store)
+    names = {"localhost", *_own_names(), *(name.casefold() for name in host_names)}
 
-    @contextmanager
-    def store() -> Iterator[Database]:
-        db = open_store(store_path)
-        try:
-            yield db
-        finally:
-            db.close()
+    @app.before_request
+    def refuse_foreign_hosts() -> Response | None:
+        """A foreign name that resolves to this machine (DNS rebinding) reaches nothing."""
+        if _host_is_ours(request.host, names):
+            return None
+        return refusal("error.400", 400, TEXTS["de"])
 
-    def texts(db: Database | None = None) -> Texts:
-        """The reader's language: asked for, remembered, the browser's, the office's."""
-        for wish in (request.args.get("lang"), request.cookies.get(LANGUAGE_COOKIE)):
-            if wish in LANGUAGES:
-                return TEXTS[wish]
-        accepted = request.accept_languages.best_match(LANGUAGES)
-        if accepted is not None:
-            return TEXTS[accepted]
-        if db is None:
-            with store() as own:
-                return _office_texts(own)
-        return _office_texts(db)
-
-    def board_fragment(t: Texts, db: Database, now: datetime) -> str:
-        board = read_board(db, now, supervisor_holds_lock=supervisor_runs(store_path.parent))
-        template = app.jinja_env.get_template("board.html")
-        return template.render(board=board, w=Wording(t, board), t=t, demo=place_call is not None)
-
-    def refusal(key: str, status: int, t: Texts | None = None) -> Response:
-        t = t or texts()
-        page = app.jinja_env.get_template("error.html").render(t=t, reason=t(key))
-        return Response(page, status)
+    @app.before_request
+    def set_limit() -> None:
+        if request.endpoint == "prompts.upload" and user() is not None:
+            request.max_content_length = prompts.LARGEST_UPLOAD_BYTES
 
     @app.before_request
     def refuse_foreign_pages() -> Response | None:
@@ -97,13 +107,42 @@ def create_app(
             return None
         return refusal("error.403", 403)
 
+    @app.before_request
+    def ask_who_it_is() -> AnyResponse | None:
+        endpoint = request.endpoint
+        if endpoint is None or endpoint == "static":  # nothing is there, or nothing that is secret
+            return None
+        if users.first_start(store()) and not endpoint.startswith("signing_in."):
+            return go("/first-start") if request.method in SAFE_METHODS else refusal("error.401", 401)
+        if may_open(user(), endpoint):
+            return None
+        if user() is not None:
+            return refusal("error.may_not", 403)
+        if request.method in SAFE_METHODS and endpoint.endswith((".page", ".one", ".my_password")):
+            return signing_in.ask_to_sign_in(request.full_path.rstrip("?"))
+        return refusal("error.401", 401)
+
+    @app.before_request
+    def refuse_forged_forms() -> None:
+        if request.method not in SAFE_METHODS and request.endpoint is not None:
+            protection.protect()
+
     @app.after_request
     def protect(response: AnyResponse) -> AnyResponse:
         for name, value in HEADERS.items():
             response.headers.setdefault(name, value)
         if request.endpoint != "static":
             response.headers.setdefault("Cache-Control", "no-store")
+            wish = request.args.get("lang")
+            if wish in LANGUAGES and response.mimetype == "text/html":
+                response.set_cookie(
+                    LANGUAGE_COOKIE, wish, max_age=LANGUAGE_COOKIE_SECONDS, httponly=True, samesite="Lax"
+                )
         return response
+
+    @app.errorhandler(CSRFError)
+    def explain_forged(_error: CSRFError) -> AnyResponse:
+        return refusal("error.form", 400)
 
     @app.errorhandler(HTTPException)
     def explain(error: HTTPException) -> AnyResponse:
@@ -118,92 +157,22 @@ def create_app(
             response.headers["Allow"] = error.get_response().headers.get("Allow", "")
         return response
 
-    @app.get("/")
-    def page() -> Response:
-        now = times.now()
-        with store() as db:
-            t = texts(db)
-            whole = app.jinja_env.get_template("page.html").render(
-                t=t,
-                fragment=board_fragment(t, db, now),
-                office=office_facts(db).name,
-                clock=int(now.timestamp() * 1000),
-            )
-        response = Response(whole)
-        response.vary.update(["Accept-Language", "Cookie"])
-        if request.args.get("lang") in LANGUAGES:
-            response.set_cookie(
-                LANGUAGE_COOKIE, t.language, max_age=LANGUAGE_COOKIE_SECONDS, httponly=True, samesite="Lax"
-            )
-        return response
-
-    @app.get("/board")
-    def board() -> Response:
-        """The board alone, for a page that got no live stream."""
-        with store() as db:
-            return Response(board_fragment(texts(db), db, times.now()))
-
-    @app.get("/live")
-    def events() -> Response:
-        t = texts()
-        if not live.take_place():
-            return refusal("error.503", 503, t)
-        gone: Callable[[], bool] = request.environ.get("waitress.client_disconnected", lambda: False)
-        stream = live.events(lambda db, now: board_fragment(t, db, now), gone)
-        response = Response(stream, mimetype="text/event-stream", headers={"X-Accel-Buffering": "no"})
-        response.call_on_close(live.give_back)
-        return response
-
-    @app.post("/press")
-    def press() -> AnyResponse:
-        """Move the night switch, or note that a desk button was pressed.
-
-        Whoever acts on a desk button is the supervisor; the lamp then follows.
-        """
-        button = request.form.get("button", "")
-        kind, _, mode = button.partition(":")
-        try:
-            with store() as db, exclusive(db):
-                if kind == "night":
-                    night.set_night_mode(db, mode, "page", times.now())
-                else:
-                    people.press(db, button)
-        except (LookupError, ValueError):
-            return refusal("error.button", 400)
-        return redirect("/", 303)
-
-    @app.post("/call-back")
-    def call_back() -> AnyResponse:
-        """Put a missed caller in line to be called back."""
-        with store() as db:
-            refused = order_callback(db, request.form.get("call", ""), times.now())
-        return refusal(refused, 400) if refused else redirect("/#callbacks", 303)
-
-    @app.post("/cancel-callback")
-    def cancel() -> AnyResponse:
-        """Strike off somebody who was to be called back."""
-        with store() as db:
-            refused = cancel_callback(db, request.form.get("callback", ""), times.now())
-        return refusal(refused, 400) if refused else redirect("/#callbacks", 303)
-
-    @app.post("/call")
-    def call() -> AnyResponse:
-        """Let the demo's telephone exchange ring in."""
-        if place_call is None:
-            abort(404)
-        number = request.form.get("number", "")
-        with store() as db:
-            ours = is_our_number(db, number)
-        if not ours:
-            return refusal("error.number", 400)
-        place_call(number)
-        return redirect("/#calls", 303)
-
     return app
 
 
-def _office_texts(db: Database) -> Texts:
-    return TEXTS[office_facts(db).language]
+def _own_names() -> set[str]:
+    name = socket.gethostname().casefold()
+    return {name, name.partition(".")[0], name.partition(".")[0] + ".local"}
+
+
+def _host_is_ours(host: str, names: set[str]) -> bool:
+    """Whether a Host header is a plain address, which a foreign page cannot make it, or one of the names."""
+    name = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() and not host.endswith("]") else host
+    try:
+        ipaddress.ip_address(name.strip("[]"))
+    except ValueError:
+        return name.casefold().rstrip(".") in names
+    return True
 
 
 def _assets(folder: Path) -> Callable[[str], str]:

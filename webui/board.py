@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from sqlite_utils import Database
 
 from appliance.hotline.callbacks import Result
+from appliance.hotline.estimate import expected_wait_seconds
+from appliance.hotline.hours import Hours, NightMode, opening
 from appliance.hotline.night import Forgotten, NightSwitch
 from appliance.hotline.numbers import readable
 from appliance.store import times
+from appliance.store.attention import attention
+from appliance.store.history import department_history
 from appliance.store.night import forgotten, night_switch
 from appliance.store.office import office_facts
+from appliance.store.schedule import department_hours
 from webui.callbacks import Callback, Missed, missed_callers, open_callbacks
 
 SUPERVISOR_SILENT_SECONDS: Final = 5
@@ -56,7 +62,8 @@ class Call:
     """A call with the last `STEPS` steps of its story; `earlier` counts those before.
 
     `waits_since` is '' unless the caller waits for an agent now; an earlier call in which he got his
-    place counts.
+    place counts. `queue` is the name of the department; `expected_wait_minutes` (rounded up) is how long he
+    will wait from now on, None when nobody can know.
     """
 
     call: str
@@ -72,6 +79,8 @@ class Call:
     promise_minutes: int
     steps: tuple[Step, ...]
     earlier: int
+    queue: str = ""
+    expected_wait_minutes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +104,8 @@ class Department:
     """A department; `next_change` is when the schedule turns it over, empty when it will not.
 
     `by_switch` is where the night switch stands if that decides, else empty.
+    `why` is what decides that it is open or closed, '' when the schedule says otherwise than the hours.
+    `waiting` counts who waits for an agent, on the telephone.
     """
 
     name: str
@@ -104,6 +115,8 @@ class Department:
     by_switch: str
     next_change: str
     available: int
+    why: str
+    waiting: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +147,10 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Board:
-    """The whole picture at one instant. `asterisk_silent`: it did not answer when last it was looked at."""
+    """The whole picture at one instant. `asterisk_silent`: it did not answer when last it was looked at.
+
+    `attention`: what somebody should look at, each as kind, German and English sentence.
+    """
 
     office: str
     country: str
@@ -156,6 +172,7 @@ class Board:
     missed: tuple[Missed, ...]
     missed_left_out: int
     messages: tuple[Message, ...]
+    attention: tuple[tuple[str, str, str], ...]
 
     @property
     def calls_known(self) -> bool:
@@ -192,7 +209,9 @@ def read_board(db: Database, now: datetime, *, supervisor_holds_lock: bool) -> B
         runs = supervisor_holds_lock if beat is None else _is_fresh(beat["changed_at"], now)
         patterns = {name: row["pattern"] if runs else UNKNOWN for name, row in lamps.items()}
         asterisk_silent = "asterisk" in lamps and lamps["asterisk"]["pattern"] == "red"
-        live = _calls(db, "ended_at = '' ORDER BY started_at, call", LIVE_CALLS)
+        live = _with_expected_waits(
+            db, _calls(db, "ended_at = '' ORDER BY started_at, call", LIVE_CALLS), now
+        )
         live_count: int = _rows(db, "SELECT count(*) AS n FROM calls WHERE ended_at = ''")[0]["n"]
         owed = open_callbacks(db)
         missed, missed_count = missed_callers(db, MISSED)
@@ -207,7 +226,7 @@ def read_board(db: Database, now: datetime, *, supervisor_holds_lock: bool) -> B
             night_forgotten=forgotten(db, now),
             lamps=_front_lamps(patterns, runs),
             agents=_agents(db, patterns, _doing(live, owed) if runs and not asterisk_silent else {}),
-            departments=_departments(db, switch.mode, now),
+            departments=_departments(db, switch.mode, now, live),
             numbers=_numbers(db, office.country),
             live_calls=live,
             live_calls_left_out=live_count - len(live),
@@ -219,6 +238,7 @@ def read_board(db: Database, now: datetime, *, supervisor_holds_lock: bool) -> B
             missed=missed,
             missed_left_out=missed_count - len(missed),
             messages=_messages(db),
+            attention=tuple(each for each in attention(db) if each[0] != "night") if runs else (),
         )
 
 
@@ -288,7 +308,7 @@ def _agents(db: Database, patterns: dict[str, str], doing: dict[str, tuple[str, 
     return tuple(agents)
 
 
-def _departments(db: Database, mode: str, now: datetime) -> tuple[Department, ...]:
+def _departments(db: Database, mode: str, now: datetime, live: tuple[Call, ...]) -> tuple[Department, ...]:
     rows = _rows(
         db,
         "SELECT d.name, d.title, o.state, d.always_open, d.ignores_night_switch,"
@@ -298,6 +318,7 @@ def _departments(db: Database, mode: str, now: datetime) -> tuple[Department, ..
         " FROM departments AS d JOIN opening AS o ON o.department = d.name ORDER BY d.title, d.name",
         times.to_text(now),
     )
+    hours = department_hours(db)
     departments = []
     for row in rows:
         by_switch = "" if mode == "auto" or row["ignores_night_switch"] else mode
@@ -310,16 +331,48 @@ def _departments(db: Database, mode: str, now: datetime) -> tuple[Department, ..
                 by_switch=by_switch,
                 next_change="" if by_switch or row["always_open"] else row["next_change"] or "",
                 available=row["available"],
+                why=_why(hours.get(row["name"]), by_switch or "auto", now, row["state"]),
+                waiting=sum(bool(call.waits_since) and call.queue == row["name"] for call in live),
             )
         )
     return tuple(departments)
 
 
+def _why(hours: Hours | None, mode: str, now: datetime, state: str) -> str:
+    decided = opening(hours, cast(NightMode, mode), now)
+    return decided.why if decided.state == state else ""
+
+
+def _with_expected_waits(db: Database, live: tuple[Call, ...], now: datetime) -> tuple[Call, ...]:
+    """The calls, those in line with the wait that callers in their place are told."""
+    waiting = sorted(
+        (call for call in live if call.waits_since), key=lambda call: (call.waits_since, call.call)
+    )
+    if not waiting:
+        return live
+    due = _rows(
+        db,
+        "SELECT c.department, c.arrived FROM callbacks AS c JOIN opening AS o ON o.department = c.department"
+        " WHERE c.state = 'waiting' AND o.state = 'open' AND c.next_attempt_at <= ?",
+        times.to_text(now),
+    )
+    minutes: dict[str, int | None] = {}
+    for queue in {call.queue for call in waiting}:
+        count: int = _rows(db, "SELECT count(*) AS n FROM queue_members WHERE queue_name = ?", queue)[0]["n"]
+        history = department_history(db, queue, now)
+        for place, call in enumerate(call for call in waiting if call.queue == queue):
+            ahead = place + sum(d["department"] == queue and d["arrived"] < call.waits_since for d in due)
+            seconds = expected_wait_seconds(ahead, count, history)
+            minutes[call.call] = None if seconds is None else math.ceil(seconds / 60)
+    return tuple(replace(call, expected_wait_minutes=minutes.get(call.call)) for call in live)
+
+
 def _calls(db: Database, which: str, limit: int) -> tuple[Call, ...]:
     rows = _rows(
         db,
-        "SELECT c.call, c.dialled, coalesce(d.title, c.department) AS department, c.caller, c.caller_name,"
-        " c.started_at, c.ended_at, c.outcome, c.ticket, coalesce(d.promise_minutes, 0) AS promise_minutes,"
+        "SELECT c.call, c.dialled, coalesce(d.title, c.department) AS department, c.department AS queue,"
+        " c.caller, c.caller_name, c.started_at, c.ended_at, c.outcome, c.ticket,"
+        " coalesce(d.promise_minutes, 0) AS promise_minutes,"
         " CASE WHEN c.waits_since = '' OR c.ended_at <> '' OR c.connected_at <> '' THEN ''"
         "  ELSE min(c.waits_since, coalesce((SELECT arrived FROM callbacks AS b WHERE b.closed_at = ''"
         "   AND b.number = c.caller AND b.department = c.department), c.waits_since)) END AS waits_since"

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlite_utils import Database
 
 from appliance.hotline.callbacks import State
-from appliance.store import callbacks, missed, times
+from appliance.store import callbacks, inbox, missed, times
 from appliance.store.database import exclusive
-from appliance.store.office import callback_refusal
+from appliance.store.office import callback_refusal, callback_rules, refusal_by
 
 WITHHELD = "withheld"
 
@@ -43,6 +44,10 @@ class Callback:
     def customer_called(self) -> bool:
         """Whether it is not the agent alone who is called: it is too late to strike it off."""
         return _customer_called(self.state, self.result)
+
+    def can_call_now(self, now: str) -> bool:
+        """Whether it rests until its next attempt, so that somebody may let it be called before."""
+        return self.state == State.WAITING and self.next_attempt_at > now
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +86,7 @@ def missed_callers(db: Database, most: int) -> tuple[tuple[Missed, ...], int]:
     """The newest missed callers, at most so many, and how many there are."""
     everybody = missed.missed_callers(db)
     titles = {row["name"]: row["title"] for row in db.query("SELECT name, title FROM departments")}
+    refusal = refusals(db)
     shown = tuple(
         Missed(
             call=caller.call,
@@ -91,14 +97,14 @@ def missed_callers(db: Database, most: int) -> tuple[tuple[Missed, ...], int]:
             waits_since=times.to_text(caller.waits_since),
             waited_seconds=caller.waited_seconds,
             called_back=caller.called_back,
-            refusal=_refusal(db, caller.caller),
+            refusal=refusal(caller.caller),
         )
         for caller in everybody[:most]
     )
     return shown, len(everybody)
 
 
-def order_callback(db: Database, call: str, now: datetime) -> str:
+def order_callback(db: Database, call: str, who: str, now: datetime) -> str:
     """Commit that a missed caller is called back; '' when that is so, else the sentence that refuses it.
 
     Ordering it again while it is owed changes nothing.
@@ -109,13 +115,14 @@ def order_callback(db: Database, call: str, now: datetime) -> str:
             return "error.missed_gone"
         if caller.called_back:
             return ""
-        if refusal := _refusal(db, caller.caller):
+        if refusal := refusal_of(db, caller.caller):
             return f"refusal.{refusal}"
         missed.call_back(db, call, now)
+        inbox.note_act(db, who, "ordered callback", f"missed:{call}")
     return ""
 
 
-def cancel_callback(db: Database, callback: str, now: datetime) -> str:
+def cancel_callback(db: Database, callback: str, who: str, now: datetime) -> str:
     """Commit that a request is struck off; '' when that is so, else the sentence that refuses it.
 
     Striking it off again changes nothing. Once the customer is dialled it is too late.
@@ -129,13 +136,22 @@ def cancel_callback(db: Database, callback: str, now: datetime) -> str:
             return ""
         if _customer_called(state, result):
             return "error.callback_running"
-        return "" if callbacks.cancel(db, number, now) else "error.callback_gone"
+        if not callbacks.cancel(db, number, now):
+            return "error.callback_gone"
+        inbox.note_act(db, who, "cancelled", f"callback:{number}")
+    return ""
 
 
 def _customer_called(state: str, result: str) -> bool:
     return state == State.CALLING and bool(result)
 
 
-def _refusal(db: Database, number: str) -> str:
+def refusals(db: Database) -> Callable[[str], str]:
+    """For many numbers: says why one is not called back, '' when it is."""
+    rules = callback_rules(db)
+    return lambda number: str(refusal_by(rules, number) or "") if number else WITHHELD
+
+
+def refusal_of(db: Database, number: str) -> str:
     """Why this number is not called back, '' when it is."""
     return str(callback_refusal(db, number) or "") if number else WITHHELD

@@ -24,7 +24,7 @@ LIFE_SECONDS: Final = 600.0
 
 _LINE_END: Final = re.compile("\r\n|\r|\n")
 
-Render = Callable[[Database, datetime], str]
+Render = Callable[[Database, datetime], "str | None"]
 
 
 class LiveStreams:
@@ -50,8 +50,8 @@ class LiveStreams:
     def events(self, render: Render, gone: Callable[[], bool]) -> Iterator[str]:
         """The events of one page: the board at once, then whenever it looks different, and a beat.
 
-        Ends when the page has `gone`, when the server stops, or after `LIFE_SECONDS` (the page then
-        comes back).
+        Ends when the page has `gone`, when the server stops, when `render` gives None (whoever watches may
+        not any more), or after `LIFE_SECONDS` (the page then comes back).
         """
         db = open_store(self._store_path)
         try:
@@ -65,6 +65,8 @@ class LiveStreams:
                     version, looked = newest, moment
                     now = times.now()
                     fragment = render(db, now)
+                    if fragment is None:
+                        return
                     if fragment != shown:
                         shown, beat = fragment, moment
                         yield _event("board", now, fragment)

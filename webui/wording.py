@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
-from typing import Final
+from typing import Final, Protocol
 from zoneinfo import ZoneInfo
 
 from appliance.hotline.callbacks import Result, State
@@ -43,6 +44,7 @@ _NUMBER_STEPS: Final = (
     *("callback promised", "callback ordered", "calls again"),
     *("outside rings", "outside not reached", "conversation outside over"),
 )
+_SPECIAL: Final = ("public holiday", "special day")
 _DOING: Final = {"talks": "agent.talking", "agent rings": "agent.ringing", "calls back": "agent.calling_back"}
 
 
@@ -54,20 +56,38 @@ class Glow:
     words: str
 
 
-class Wording:
-    """The words for one board in one language."""
+class _HasCaller(Protocol):
+    @property
+    def caller(self) -> str: ...
+    @property
+    def caller_name(self) -> str: ...
 
-    def __init__(self, t: Texts, board: Board) -> None:
+
+class Words:
+    """Words of one language for one moment in the office's country and its zone.
+
+    `titles` are those of the agents, `departments` those of the departments; unless `calls_known` nobody
+    watches the calls.
+    """
+
+    def __init__(
+        self,
+        t: Texts,
+        now: datetime,
+        country: str,
+        time_zone: str,
+        *,
+        titles: Mapping[str, str] | None = None,
+        departments: Mapping[str, str] | None = None,
+        calls_known: bool = True,
+    ) -> None:
         self.t = t
-        self._now = board.now
-        self._country = board.country
-        self._zone: tzinfo = ZoneInfo(board.time_zone)
-        self._supervisor_runs = board.supervisor_runs
-        self._asterisk_silent = board.asterisk_silent
-        self._calls_known = board.calls_known
-        self._titles = {agent.name: agent.title for agent in board.agents}
-        self._phones = {agent.phone: agent.title for agent in board.agents}
-        self._departments = {department.name: department.title for department in board.departments}
+        self._now = now
+        self._country = country
+        self._zone: tzinfo = ZoneInfo(time_zone)
+        self._titles = titles or {}  # of the agents
+        self._calls_known = calls_known
+        self._departments = departments or {}
 
     def clock(self, instant: str, *, seconds: bool = False) -> str:
         """The office's time of day, with the date when it is not today's."""
@@ -80,6 +100,99 @@ class Wording:
         weekday = self.t("time.weekdays").split()[local.weekday()]
         month = self.t("time.months").split()[local.month - 1]
         return self.t("time.date", weekday=weekday, day=local.day, month=month, clock=clock)
+
+    @property
+    def now_text(self) -> str:
+        """The moment itself, as the store writes it."""
+        return times.to_text(self._now)
+
+    def caller(self, call: _HasCaller) -> str:
+        """Who calls: name, else number, else that it is withheld."""
+        return call.caller_name or self.number(call.caller) or self.t("calls.withheld")
+
+    def number(self, number: str) -> str:
+        """A telephone number as people of the office's country write it."""
+        return readable(number, self._country)
+
+    def refusal(self, missed: Missed) -> str:
+        """Why a missed caller cannot be called back."""
+        return self.t.or_as_is("refusal", missed.refusal)
+
+    def waited(self, missed: Missed) -> str:
+        """How long a missed caller had waited."""
+        minutes, seconds = divmod(round(missed.waited_seconds), 60)
+        return self.t("missed.waited", time=f"{minutes}:{seconds:02}")
+
+    def length(self, seconds: str | float) -> str:
+        """A message's length in seconds, to a tenth; text that is no number stays as it is."""
+        try:
+            number = f"{float(seconds):.1f}".removesuffix(".0")
+        except ValueError:
+            return str(seconds)
+        return self.t("messages.length", seconds=number.replace(".", self.t("time.point")))
+
+    def mail(self, message: Message) -> str:
+        """How far a message's mail has come."""
+        if not message.recipient:
+            return self.t("messages.no_mail")
+        if message.delivered_at:
+            time = self.clock(message.delivered_at)
+            return self.t("messages.delivered", recipient=message.recipient, time=time)
+        if not message.attempts:
+            return self.t("messages.sending", recipient=message.recipient)
+        return self.t(
+            "messages.retry",
+            recipient=message.recipient,
+            attempts=message.attempts,
+            time=self.clock(message.next_attempt_at, seconds=True),
+        )
+
+    def callback(self, callback: Callback) -> str:
+        """What keeps a callback, or how far it is."""
+        if not callback.opening:
+            return self.t("callbacks.no_department")
+        if not self._calls_known:
+            return self.t("callbacks.paused")
+        if callback.customer_called:
+            agent = self._titles.get(callback.agent, callback.agent)
+            talks = callback.result == Result.TALKED
+            return self.t("callbacks.talks" if talks else "callbacks.calls", agent=agent)
+        if callback.state == State.CALLING:
+            return self.t("callbacks.rings")
+        if callback.on_the_phone:
+            return self.t("callbacks.on_the_phone")
+        if callback.attempts and callback.next_attempt_at > times.to_text(self._now):
+            return self.t(
+                "callbacks.failed",
+                attempt=callback.attempts,
+                result=self.t.or_as_is("result", callback.result),
+                time=self.clock(callback.next_attempt_at),
+            )
+        return self.t("callbacks.waits" if callback.opening == "open" else "callbacks.closed")
+
+    def _local(self, instant: str) -> datetime | None:
+        try:
+            return times.from_text(instant).astimezone(self._zone)
+        except ValueError:
+            return None
+
+
+class Wording(Words):
+    """The words for one board in one language."""
+
+    def __init__(self, t: Texts, board: Board) -> None:
+        super().__init__(
+            t,
+            board.now,
+            board.country,
+            board.time_zone,
+            titles={agent.name: agent.title for agent in board.agents},
+            departments={department.name: department.title for department in board.departments},
+            calls_known=board.calls_known,
+        )
+        self._phones = {agent.phone: agent.title for agent in board.agents}
+        self._supervisor_runs = board.supervisor_runs
+        self._asterisk_silent = board.asterisk_silent
 
     def glow(self, pattern: str) -> Glow:
         """A lamp's pattern; one nobody knows is drawn as unknown and told as it is written."""
@@ -122,6 +235,10 @@ class Wording:
             return self.t("agent.wrap_up", time=self.clock(agent.wrap_up_until, seconds=True))
         return self.t(f"presence.{agent.state}")
 
+    def plain_presence(self, agent: Agent) -> str:
+        """What an agent is or does, without saying with whom."""
+        return self.t(f"doing.{agent.doing}") if agent.doing else self.presence(agent)
+
     def since(self, agent: Agent) -> str:
         """Since when the presence holds; named again where what the agent does stands in its place."""
         time = self.clock(agent.since)
@@ -136,10 +253,26 @@ class Wording:
             return self.t(f"departments.by_{department.by_switch}")
         if department.always_open:
             return self.t("departments.always")
+        special = self.t(f"departments.{department.why}") if department.why in _SPECIAL else ""
         if not department.next_change:
-            return ""
+            return special
         key = "departments.until" if department.state == "open" else "departments.opens"
-        return self.t(key, time=self.clock(department.next_change))
+        until = self.t(key, time=self.clock(department.next_change))
+        return f"{special}, {until}" if special else until
+
+    def expected(self, call: Call) -> str:
+        """How long a caller will wait from now on."""
+        match call.expected_wait_minutes:
+            case None:
+                return self.t("calls.expected_unknown")
+            case 0 | 1:
+                return self.t("calls.expected_soon")
+            case minutes:
+                return self.t("calls.expected", minutes=minutes)
+
+    def attention(self, trouble: tuple[str, str, str]) -> str:
+        """What somebody should look at."""
+        return trouble[1 if self.t.language == "de" else 2]
 
     def available(self, department: Department) -> str:
         """How many people a caller could reach."""
@@ -152,14 +285,6 @@ class Wording:
                 return self.t("departments.one")
             case count:
                 return self.t("departments.some", count=count)
-
-    def caller(self, call: Call | Callback | Missed | Message) -> str:
-        """Who calls: name, else number, else that it is withheld."""
-        return call.caller_name or self.number(call.caller) or self.t("calls.withheld")
-
-    def number(self, number: str) -> str:
-        """A telephone number as people of the office's country write it."""
-        return readable(number, self._country)
 
     def department(self, call: Call) -> str:
         """Whom the call is for."""
@@ -207,65 +332,9 @@ class Wording:
             return ""
         return self.t("calls.late", minutes=call.promise_minutes)
 
-    def callback(self, callback: Callback) -> str:
-        """What keeps a callback, or how far it is."""
-        if not callback.opening:
-            return self.t("callbacks.no_department")
-        if not self._calls_known:
-            return self.t("callbacks.paused")
-        if callback.customer_called:
-            agent = self._titles.get(callback.agent, callback.agent)
-            talks = callback.result == Result.TALKED
-            return self.t("callbacks.talks" if talks else "callbacks.calls", agent=agent)
-        if callback.state == State.CALLING:
-            return self.t("callbacks.rings")
-        if callback.on_the_phone:
-            return self.t("callbacks.on_the_phone")
-        if callback.attempts and callback.next_attempt_at > times.to_text(self._now):
-            return self.t(
-                "callbacks.failed",
-                attempt=callback.attempts,
-                result=self.t.or_as_is("result", callback.result),
-                time=self.clock(callback.next_attempt_at),
-            )
-        return self.t("callbacks.waits" if callback.opening == "open" else "callbacks.closed")
-
-    def waited(self, missed: Missed) -> str:
-        """How long a missed caller had waited."""
-        minutes, seconds = divmod(round(missed.waited_seconds), 60)
-        return self.t("missed.waited", time=f"{minutes}:{seconds:02}")
-
-    def refusal(self, missed: Missed) -> str:
-        """Why a missed caller cannot be called back."""
-        return self.t.or_as_is("refusal", missed.refusal)
-
     def reason(self, agent: Agent) -> str:
         """Why an agent's presence is what it is; empty when nobody said."""
         return self.t.or_as_is("reason", agent.reason) if agent.reason else ""
-
-    def length(self, seconds: str | float) -> str:
-        """A message's length in seconds, to a tenth; text that is no number stays as it is."""
-        try:
-            number = f"{float(seconds):.1f}".removesuffix(".0")
-        except ValueError:
-            return str(seconds)
-        return self.t("messages.length", seconds=number.replace(".", self.t("time.point")))
-
-    def mail(self, message: Message) -> str:
-        """How far a message's mail has come."""
-        if not message.recipient:
-            return self.t("messages.no_mail")
-        if message.delivered_at:
-            time = self.clock(message.delivered_at)
-            return self.t("messages.delivered", recipient=message.recipient, time=time)
-        if not message.attempts:
-            return self.t("messages.sending", recipient=message.recipient)
-        return self.t(
-            "messages.retry",
-            recipient=message.recipient,
-            attempts=message.attempts,
-            time=self.clock(message.next_attempt_at, seconds=True),
-        )
 
     def _prompt(self, prompt: str) -> str:
         """What a waiting caller was told by one prompt, such as ``position-2`` or ``wait-over-10``."""
@@ -274,9 +343,3 @@ class Wording:
             if key in self.t.sentences:
                 return self.t(key, number=number)
         return prompt
-
-    def _local(self, instant: str) -> datetime | None:
-        try:
-            return times.from_text(instant).astimezone(self._zone)
-        except ValueError:
-            return None

@@ -94,7 +94,8 @@ def delivery_state(db: Database) -> DeliveryState:
 class Outbox:
     """Delivers what is due, in a thread of its own with its own connection to the store.
 
-    `on_change` is called (in that thread) with the call's id when its mail is delivered, if it is about one.
+    `on_change` is called (in that thread) with the call's id when its mail is delivered, if it is about one;
+    `on_turn` before every mail and at least once a minute while nothing is to do.
     A mailbox or mail server that was changed is tried at once, whatever pause was left.
     """
 
@@ -107,6 +108,7 @@ class Outbox:
         timeout_seconds: float = 120.0,
         ssl_context: ssl.SSLContext | None = None,
         on_change: Callable[[str], None] | None = None,
+        on_turn: Callable[[], None] = lambda: None,
     ) -> None:
         self._store_path = store_path
         self._spool = spool
@@ -115,6 +117,7 @@ class Outbox:
         self._timeout = timeout_seconds
         self._context = ssl_context or ssl.create_default_context()
         self._on_change = on_change
+        self._on_turn = on_turn
         self._woken = threading.Event()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="outbox", daemon=True)
@@ -161,6 +164,7 @@ class Outbox:
     def _serve(self, db: Database) -> None:
         while True:
             self._woken.clear()
+            self._on_turn()
             if self._stopping.is_set():
                 return
             self._note_taken(db)
@@ -291,6 +295,7 @@ class Outbox:
     def _deliver(self, db: Database, server: MailServer, due: list[_Due]) -> None:
         """Send over one connection; a new one only where a mail has cost us the last."""
         for number, mail in enumerate(due):
+            self._on_turn()
             if self._stopping.is_set():
                 return
             if self._client is None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import secrets
 import signal
 import socket
 import threading
@@ -12,6 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from datetime import timedelta
 from email.message import EmailMessage
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from appliance.language import say
 from appliance.simulator.demo_folder import DemoRefused, demo_folder
 from appliance.simulator.exchange import Caller, DeskPhone, HeardPrompt, NotHappened
 from appliance.simulator.office import SimulatedOffice
+from appliance.store import times, users
 from appliance.telephony.asterisk import AsteriskError
 from appliance.telephony.debian_archive import PreparationError
 from appliance.telephony.manager import ManagerError
@@ -36,6 +37,7 @@ _RING_FOR_SECONDS = 4.0
 _TALK_FOR_SECONDS = 15.0
 _HERE = "127.0.0.1"
 USUAL_PORT = 8080
+_VISITOR = "demo"  # who is signed in by the link that the demo prints
 _DOWN_FOR_SECONDS = 2.0  # long enough to see what goes on without the part that died
 _LOOK_EVERY_SECONDS = 0.2
 
@@ -394,18 +396,20 @@ def parts_of(office: SimulatedOffice) -> tuple[Part, ...]:
 
 def _stay_up(console: Console, office: SimulatedOffice, page: socket.socket) -> None:
     """Show the page on the port taken for it, and start again what dies, until Ctrl-C."""
-    from webui import create_app
-    from webui.server import serve
+    from appliance.office_page import office_page
+    from webui import serve
 
     people = People(office)
-    app = create_app(office.settings.store, place_call=people.place_call, secret_key=secrets.token_hex(16))
+    app = office_page(office.settings, place_call=people.place_call)
+    users.set_user(office.db, _VISITOR, "admin")
+    key = users.new_link(office.db, "sign in", times.now() + timedelta(days=1), _VISITOR)
     port = page.getsockname()[1]
     page.close()
     server = serve(app, _HERE, port)
     console.print(
         "\n"
         + say("Die Box bleibt an. Frontplatte und Anrufe:", "The box stays up. Front panel and calls:")
-        + f" [bold]{server.url}[/]   "
+        + f" [bold]{server.url}sign-in/{key}[/]   "
         + say("(Ende mit Strg-C)", "(end with Ctrl-C)")
     )
     caretaker = Caretaker(console, parts_of(office))

@@ -449,3 +449,86 @@ CREATE VIEW ringable AS
   WHERE p.state = 'available' AND p.wrap_up_until <= {NOW};
 """,
     )
+
+
+@migrations()
+def m005_page(db: Database) -> None:
+    """The office's page: who may sign in, who deals with what in the inbox, the office's own prompts.
+
+    Secrets (passwords, sessions, links) are kept as digests. What the inbox knows of a message, a call
+    or a callback goes together with it, whoever deletes that.
+    """
+    _run(
+        db,
+        f"""
+CREATE TABLE users (
+  name TEXT PRIMARY KEY COLLATE NOCASE,
+  role TEXT NOT NULL CHECK (role IN ('admin', 'agent')),
+  agent TEXT NOT NULL DEFAULT '',
+  password TEXT NOT NULL DEFAULT ''
+) STRICT;
+CREATE TABLE sessions (
+  digest TEXT PRIMARY KEY,
+  user TEXT NOT NULL REFERENCES users (name) ON DELETE CASCADE ON UPDATE CASCADE,
+  began_at TEXT NOT NULL,
+  seen_at TEXT NOT NULL
+) STRICT;
+CREATE TABLE links (
+  digest TEXT PRIMARY KEY,
+  kind TEXT NOT NULL CHECK (kind IN ('sign in', 'first start', 'wall')),
+  user TEXT NOT NULL DEFAULT '',
+  expires_at TEXT NOT NULL
+) STRICT;
+CREATE TABLE failed_sign_ins (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  name TEXT NOT NULL,
+  address TEXT NOT NULL,
+  at TEXT NOT NULL
+) STRICT;
+CREATE TABLE inbox (
+  subject TEXT PRIMARY KEY,
+  taken_by TEXT NOT NULL DEFAULT '',
+  done_by TEXT NOT NULL DEFAULT '',
+  done_at TEXT NOT NULL DEFAULT '',
+  note TEXT NOT NULL DEFAULT ''
+) STRICT;
+CREATE TABLE acts (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  at TEXT NOT NULL DEFAULT ({NOW}),
+  who TEXT NOT NULL,
+  what TEXT NOT NULL,
+  subject TEXT NOT NULL
+) STRICT;
+CREATE INDEX acts_by_subject ON acts (subject, id);
+CREATE TRIGGER message_forgotten AFTER DELETE ON messages BEGIN
+    DELETE FROM inbox WHERE subject = 'message:' || OLD.id; DELETE FROM acts
+    WHERE subject = 'message:' || OLD.id; END;
+CREATE TRIGGER call_forgotten AFTER DELETE ON calls BEGIN
+    DELETE FROM inbox WHERE subject = 'missed:' || OLD.call; DELETE FROM acts
+    WHERE subject = 'missed:' || OLD.call; END;
+CREATE TRIGGER callback_forgotten AFTER DELETE ON callbacks BEGIN
+    DELETE FROM inbox WHERE subject = 'callback:' || OLD.id; DELETE FROM acts
+    WHERE subject = 'callback:' || OLD.id; END;
+CREATE TABLE own_prompts (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  prompt TEXT NOT NULL,
+  language TEXT NOT NULL CHECK (language IN ('de', 'en')),
+  sound BLOB,
+  set_by TEXT NOT NULL,
+  set_at TEXT NOT NULL,
+  in_force_at TEXT NOT NULL DEFAULT ''
+) STRICT;
+CREATE INDEX own_prompts_newest ON own_prompts (prompt, language, id);
+CREATE TABLE attention (
+  id INTEGER PRIMARY KEY,
+  kind TEXT NOT NULL,
+  german TEXT NOT NULL,
+  english TEXT NOT NULL
+) STRICT;
+CREATE INDEX calls_by_start ON calls (started_at);
+CREATE TABLE page (
+  id INTEGER PRIMARY KEY CHECK (id = 1),
+  secret TEXT NOT NULL
+) STRICT;
+""",
+    )

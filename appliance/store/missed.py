@@ -1,4 +1,4 @@
-"""Missed callers: who hung up while waiting and has not reached us since."""
+"""Missed callers: who hung up while waiting, has not reached us since, and is not marked as done."""
 
 from __future__ import annotations
 
@@ -40,6 +40,7 @@ WHERE c.outcome = 'hung up' AND c.waits_since <> ''
     AND later.started_at > c.started_at AND (later.outcome IN ('talked', 'called back', 'message')
       OR later.outcome = 'hung up' AND later.waits_since <> ''))
   AND NOT EXISTS (SELECT 1 FROM callbacks AS b WHERE b.id = c.callback AND b.closed_at <> '')
+  AND NOT EXISTS (SELECT 1 FROM inbox WHERE subject = 'missed:' || c.call AND done_at <> '')
 ORDER BY c.waits_since DESC, c.call DESC
 """
 

@@ -65,7 +65,11 @@ def callback_rules(db: Database) -> CallbackRules:
 
 def callback_refusal(db: Database, number: str) -> Refusal | None:
     """Why the office does not call this number back; None when it does."""
-    rules = callback_rules(db)
+    return refusal_by(callback_rules(db), number)
+
+
+def refusal_by(rules: CallbackRules, number: str) -> Refusal | None:
+    """Why the office does not call this number back by its rules; None when it does."""
     return refusal(
         number,
         country=rules.country,

@@ -144,9 +144,16 @@ class FastAgiServer:
     """Listens on the loopback and runs, in a thread of its own for each leg, the dialog it asks for.
 
     `dialogs` are by the name the dialplan gives: ``AGI(agi://127.0.0.1/call)`` asks for "call".
+    `on_turn()` is called ten times a second while it takes calls.
     """
 
-    def __init__(self, port: int, dialogs: Mapping[str, Callable[[CallerLeg], None]]) -> None:
+    def __init__(
+        self,
+        port: int,
+        dialogs: Mapping[str, Callable[[CallerLeg], None]],
+        *,
+        on_turn: Callable[[], None] = lambda: None,
+    ) -> None:
         server = self
 
         class Handler(socketserver.StreamRequestHandler):
@@ -159,6 +166,9 @@ class FastAgiServer:
             allow_reuse_address = True
             daemon_threads = True
             request_queue_size = 128
+
+            def service_actions(self) -> None:
+                on_turn()
 
             def handle_error(self, _request: object, _client: object) -> None:
                 log.exception("a call's dialog ended in an error; the floor takes over")

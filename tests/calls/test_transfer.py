@@ -328,6 +328,7 @@ def test_after_asking_by_the_phones_button(office: SimulatedOffice, while_ringin
         bert.hears_sound(VOICE_OF_AGENT)
     anna.transfers_after_asking(asked)
     if while_ringing:
+        asked.waits_until_cut_off()
         bert.answers()
     office.lamp_is("agent:anna", "green")
     ends_with(office, caller, bert)
@@ -346,7 +347,7 @@ def test_the_one_who_asked_hangs_up_and_nobody_answers(office: SimulatedOffice, 
         asked = anna.dials("22")
         bert.rings()
         anna.transfers_after_asking(asked)
-    office.lamp_is("agent:anna", "green")
+        asked.waits_until_cut_off()
     bert.rejects()
     gets_him_back(office, caller, anna)
 

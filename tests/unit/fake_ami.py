@@ -112,14 +112,14 @@ class Peer:
 
 
 class FakeAmi:
-    """Listens on a free port; the first connection behaves as the first behaviour says, and so on.
+    """Listens on a free port, or the given one; the first connection behaves as the first behaviour says.
 
-    The last behaviour is for all connections that follow. A behaviour that returns closes.
+    And so on; the last behaviour is for all connections that follow. A behaviour that returns closes.
     """
 
-    def __init__(self, *behaviours: Callable[[Peer], None]) -> None:
+    def __init__(self, *behaviours: Callable[[Peer], None], port: int = 0) -> None:
         self._behaviours = behaviours
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener = socket.create_server(("127.0.0.1", port))
         self.host, self.port = self._listener.getsockname()
         self.errors: list[BaseException] = []
         self.connections = 0
@@ -146,6 +146,11 @@ class FakeAmi:
             thread.join()
         if error is None:
             assert not self.errors
+
+    def hang_up(self) -> None:
+        """End the connections there are; new ones are taken."""
+        for peer in list(self._peers):
+            peer.hang_up()
 
     def _accept(self) -> None:
         with contextlib.suppress(OSError):

@@ -18,6 +18,7 @@ from appliance.settings import Settings
 from appliance.status import complaints, look
 from appliance.store import night, times
 from appliance.store.liveness import Alive
+from appliance.telephony.prompts.install import MissingPrompts
 from tests.unit.seed import seeded_store
 
 
@@ -118,10 +119,10 @@ def test_status_tells_of_a_forgotten_night_switch(tmp_path: Path) -> None:
     db = seeded_store(settings.store)
     db.execute("INSERT INTO opening_hours VALUES ('office', 0, '08:00', '17:00')")
     night.set_night_mode(db, "night", "page", times.now())
-    assert not [told for told in complaints(look(db, settings), "en") if "night switch" in told]
+    assert not [told for told in complaints(look(db, settings, None), "en") if "night switch" in told]
     night.set_night_mode(db, "auto", "page", times.now())
     night.set_night_mode(db, "night", "page", times.now() - timedelta(days=15))
-    state = look(db, settings)
+    state = look(db, settings, None)
     db.close()
     assert any("at night since" in told for told in complaints(state, "en"))
     assert any("auf Nacht" in told for told in complaints(state, "de"))
@@ -135,7 +136,7 @@ def test_status_tells_of_recordings_nobody_takes(tmp_path: Path) -> None:
     (settings.recordings / "17.2.wav").touch()  # still being spoken
     (settings.recordings / "17.3.unreadable").touch()
     db = seeded_store(settings.store)
-    state = look(db, settings)
+    state = look(db, settings, None)
     db.close()
     assert (state["recordings_stuck"], state["recordings_unreadable"]) == (1, 1)
     for language, stuck, unreadable in (
@@ -147,3 +148,18 @@ def test_status_tells_of_recordings_nobody_takes(tmp_path: Path) -> None:
         assert unreadable in told
     quiet = complaints(state | {"recordings_stuck": 0, "recordings_unreadable": 0}, "en")
     assert not [sentence for sentence in quiet if "recording" in sentence]
+
+
+def test_preparing_without_an_asterisk_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("appliance.telephony.sandbox.installed_asterisk", lambda: None)
+    assert "No Asterisk is installed" in refused(tmp_path / "box", "prepare")
+    assert not (tmp_path / "box").exists()
+
+
+def test_preparing_with_a_prompt_missing_names_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def prepare(*_: object) -> None:
+        raise MissingPrompts([("greeting", "de")])
+
+    monkeypatch.setattr("appliance.telephony.sandbox.installed_asterisk", object)
+    monkeypatch.setattr("appliance.prepare.prepare_box", prepare)
+    assert "greeting (de)" in refused(tmp_path / "box", "prepare")

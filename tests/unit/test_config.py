@@ -717,7 +717,7 @@ def configs(draw: st.DrawFn) -> Config:
             for name, extension in zip(phone_names, extensions, strict=True)
         ),
         tuple(agents),
-        TransferKeys(*draw(st.sampled_from([("#1", "*2"), ("##", "*8#")]))),
+        transfer=TransferKeys(*draw(st.sampled_from([("#1", "*2"), ("##", "*8#")]))),
     )
 
 

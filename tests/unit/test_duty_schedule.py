@@ -141,7 +141,7 @@ def test_the_status_complains_of_a_gap_and_of_an_announcement_without_a_sound(
     tmp_path: Path, db: Database
 ) -> None:
     settings = Settings(tmp_path, manager_port=1)
-    state = look(db, settings)
+    state = look(db, settings, None)
     assert [gap.partition(",")[0] for gap in state["rota_gaps"]] == ["Verkauf"]
     german, english = (
         [text for text in complaints(state, language) if "Verkauf" in text] for language in ("de", "en")
@@ -150,8 +150,8 @@ def test_the_status_complains_of_a_gap_and_of_an_announcement_without_a_sound(
     assert german != english
     text = WITH_ROTA.replace('title = "Technik"', 'title = "Technik"\nmenu_prompt = "menu-technik"')
     import_config(db, read_config(text))
-    state = look(db, settings)
+    state = look(db, settings, None)
     assert state["rota_gaps"] == []
     assert "menu-technik (de)" in state["prompts_missing"]
     import_config(db, read_config(GOOD))
-    assert look(db, settings)["rota_gaps"] == []
+    assert look(db, settings, None)["rota_gaps"] == []

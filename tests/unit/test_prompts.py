@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import os
 import random
 import re
 import wave
@@ -199,8 +200,13 @@ class TestInstalling:
     def test_the_folder_may_be_read_by_asterisk(
         self, target: Path, debian_sounds: Path, recordings: Path
     ) -> None:
-        install_prompts(target, debian_sounds=debian_sounds, recordings=recordings)
-        assert target.resolve().stat().st_mode & 0o755 == 0o755
+        before = os.umask(0o077)
+        try:
+            install_prompts(target, debian_sounds=debian_sounds, recordings=recordings)
+        finally:
+            os.umask(before)
+        for folder in (target, target / "de", target / "en"):
+            assert folder.resolve().stat().st_mode & 0o755 == 0o755
 
     def test_without_the_packages_speech_stands_in_and_is_reported(
         self, target: Path, tmp_path: Path, recordings: Path

@@ -2,7 +2,7 @@
 // opened stories and a half-done press stay as they are. Without this script the page works by reload.
 "use strict";
 
-const board = document.getElementById("board");
+const board = document.getElementById("main");
 const notice = document.getElementById("notice");
 const link = document.getElementById("link");
 const language = document.documentElement.lang;
@@ -98,13 +98,13 @@ function tell() {
   const lost = Date.now() - lastHeard > SILENT_MS;
   const text = lost ? notice.dataset.lost : failure;
   document.body.classList.toggle("lost", lost);
-  link.hidden = lost;
+  if (link) link.hidden = lost; // the wall has none
   if (notice.textContent !== text) notice.textContent = text;
   notice.hidden = !text;
 }
 
 function listen() {
-  const source = new EventSource("/live?lang=" + language);
+  const source = new EventSource(board.dataset.live + "?lang=" + language);
   source.addEventListener("board", (event) => { heard(event); show(event.data); });
   source.addEventListener("beat", heard);
   source.addEventListener("error", () => {
@@ -116,7 +116,8 @@ function listen() {
 
 async function ask() {
   try {
-    const answer = await fetch("/board?lang=" + language);
+    const answer = await fetch(board.dataset.board + "?lang=" + language);
+    if (answer.status === 401 || answer.status === 403) location.reload(); // signed out: the page says so
     if (!answer.ok) return;
     show(await answer.text());
     heard();
@@ -129,7 +130,7 @@ async function send(form, name, value) {
   failure = "";
   try {
     const answer = await fetch(form.action, {
-      method: "POST", body: new URLSearchParams([[name, value]]), redirect: "manual",
+      method: "POST", body: new URLSearchParams([...new FormData(form), [name, value]]), redirect: "manual",
     });
     if (answer.type !== "opaqueredirect" && !answer.ok) {
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
@@ -169,7 +170,7 @@ board.addEventListener("contextmenu", (event) => {
   if (event.target.closest("[data-hold]")) event.preventDefault(); // a long touch is our own gesture
 });
 
-link.hidden = false;
+tell();
 tick();
 setInterval(() => { tick(); tell(); }, 1000);
 listen();

@@ -17,6 +17,7 @@ from appliance.telephony.prompts.speech import speech_file
 # Debian keeps the English voice under its speaker's name; `en` is a link made on installing.
 _DEBIAN_FOLDERS = {"de": ("de",), "en": ("en", "en_US_f_Allison")}
 _OWN_PROMPT = re.compile(r"(greeting|extra)-[a-z0-9]+(-[a-z0-9]+)*")
+_DEBIAN = "debian-sounds"  # in a set: a file that says where its human voices come from
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,7 @@ def install_prompts(target: Path, *, debian_sounds: Path, recordings: Path) -> l
     folder = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
     try:
         folder.chmod(0o755)  # Asterisk is another user
+        (folder / _DEBIAN).write_text(str(debian_sounds.absolute()))
         passed_over = list(_own_prompts(folder, prompts, recordings))
         for prompt in prompts.values():
             for language in LANGUAGES:
@@ -77,6 +79,25 @@ def install_prompts(target: Path, *, debian_sounds: Path, recordings: Path) -> l
         shutil.rmtree(folder)
         raise
     return passed_over
+
+
+def install_again(target: Path, *, recordings: Path) -> list[PassedOver]:
+    """As `install_prompts`, after recordings have changed; the human voices come from where they came.
+
+    Raises FileNotFoundError when there is no set yet.
+    """
+    debian_sounds = Path((target / _DEBIAN).read_text())
+    return install_prompts(target, debian_sounds=debian_sounds, recordings=recordings)
+
+
+def source_of(target: Path, key: str, language: str, recordings: Path) -> str:
+    """Where the sound of a prompt comes from: 'own', 'human', 'built in'; '' when it has none."""
+    sound = _installed(target, key, language)
+    if sound is None:
+        return ""
+    if sound.is_symlink() and sound.readlink().is_relative_to(recordings.resolve()):
+        return "own"
+    return "human" if sound.suffix == ".gsm" else "built in"
 
 
 def check_prompts(target: Path, wanted: Iterable[tuple[str, str]] = ()) -> None:
@@ -162,6 +183,8 @@ def _link(sound: Path, link: Path) -> PassedOver | None:
         return PassedOver(sound, "ist nicht da", "is not there")
     except OSError as error:
         return PassedOver(sound, f"ist nicht lesbar ({error.strerror})", f"cannot be read ({error.strerror})")
-    link.parent.mkdir(exist_ok=True)
+    if not link.parent.exists():
+        link.parent.mkdir()
+        link.parent.chmod(0o755)  # Asterisk is another user, whatever our umask
     link.symlink_to(sound.resolve())
     return None

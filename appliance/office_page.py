@@ -1,0 +1,69 @@
+"""Gives the office's page what it needs of the box besides the store: the sounds, and the texts they say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from flask import Flask
+
+from appliance.settings import Settings
+from appliance.telephony.prompts import recordings
+from appliance.telephony.prompts.catalogue import LANGUAGES, load_catalogue
+from appliance.telephony.prompts.install import MissingPrompts, sound_file, source_of
+from appliance.telephony.prompts.sounds import samples
+from webui import create_app
+
+
+class BoxOfSettings:
+    """The box at these settings, as `webui.box.Box` describes it."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._catalogue = load_catalogue()
+
+    def prompt_texts(self) -> Mapping[str, Mapping[str, str]]:
+        """What every prompt says, by key and language, in the order of the catalogue."""
+        return {key: prompt.texts for key, prompt in self._catalogue.items()}
+
+    def prompt_sources(self) -> Mapping[tuple[str, str], str]:
+        """Where the sound in force comes from: 'own', 'human', 'built in', '' for none."""
+        target, own = self._settings.prompts.resolve(), self._settings.own_recordings
+        return {
+            (key, language): source_of(target, key, language, own)
+            for key in self._catalogue
+            for language in LANGUAGES
+        }
+
+    def prompt_sound(self, key: str, language: str) -> bytes | None:
+        """The sound callers hear now, as a WAV file; None when there is none."""
+        if key not in self._catalogue or language not in LANGUAGES:
+            return None
+        try:
+            sound = samples(sound_file(self._settings.prompts, key, language))
+        except (MissingPrompts, ValueError, OSError):
+            return None
+        return recordings.as_wav(sound.tobytes())
+
+    def as_wav(self, sound: bytes) -> bytes:
+        """A WAV file of samples as `to_prompt` gives them."""
+        return recordings.as_wav(sound)
+
+    def to_prompt(self, content: bytes) -> bytes:
+        """The samples of a prompt from a WAV file. Raises ValueError whose `reason` says what is wrong."""
+        return recordings.to_prompt(content)
+
+    def message_sound(self, sound: str) -> Path | None:
+        """The WAV file of a voice message, by what the store says of its sound; None when it is gone."""
+        folder = self._settings.spool.resolve()
+        file = (folder / sound).with_suffix(".wav")
+        return file if file.is_file() and file.resolve().is_relative_to(folder) else None
+
+
+def office_page(
+    settings: Settings, host_names: tuple[str, ...] = (), place_call: Callable[[str], None] | None = None
+) -> Flask:
+    """The page of the box at these settings, as `webui.create_app` describes it."""
+    return create_app(
+        settings.store, box=BoxOfSettings(settings), place_call=place_call, host_names=host_names
+    )

@@ -1,0 +1,107 @@
+"""The office's own recordings of prompts: set, undone, and brought into force by the supervisor.
+
+Every change is a row; the newest one counts. A row without sound means: the built-in voice again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlite_utils import Database
+
+from appliance.store.database import exclusive
+from appliance.store.inbox import note_act
+from appliance.store.times import to_text
+
+KEPT_VERSIONS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class OwnPrompt:
+    """The newest change of one prompt in one language. `versions` counts those kept, this one included."""
+
+    id: int
+    prompt: str
+    language: str
+    has_sound: bool
+    set_by: str
+    set_at: str
+    in_force_at: str
+    versions: int
+
+
+def newest(db: Database) -> dict[tuple[str, str], OwnPrompt]:
+    """The newest change of every prompt that was ever changed, by key and language."""
+    rows = db.query("""
+        SELECT id, prompt, language, sound NOT NULL AS has_sound, set_by, set_at, in_force_at,
+          (SELECT count(*) FROM own_prompts AS all_of WHERE all_of.prompt = o.prompt
+             AND all_of.language = o.language) AS versions
+        FROM own_prompts AS o WHERE id = (SELECT max(id) FROM own_prompts AS later
+          WHERE later.prompt = o.prompt AND later.language = o.language)""")
+    return {
+        (row["prompt"], row["language"]): OwnPrompt(**row | {"has_sound": bool(row["has_sound"])})
+        for row in rows
+    }
+
+
+def set_sound(db: Database, prompt: str, language: str, sound: bytes | None, who: str, now: datetime) -> None:
+    """Commit a recording (8000 samples a second, 16 bit, little end first), None for the built-in voice."""
+    with exclusive(db):
+        db.execute(
+            "INSERT INTO own_prompts (prompt, language, sound, set_by, set_at) VALUES (?, ?, ?, ?, ?)",
+            [prompt, language, sound, who, to_text(now)],
+        )
+        db.execute(
+            "DELETE FROM own_prompts WHERE prompt = ?1 AND language = ?2 AND id NOT IN "
+            "(SELECT id FROM own_prompts WHERE prompt = ?1 AND language = ?2 ORDER BY id DESC LIMIT ?3)",
+            [prompt, language, KEPT_VERSIONS],
+        )
+        note_act(
+            db, who, "prompt set" if sound is not None else "prompt built in", f"prompt:{language}:{prompt}"
+        )
+
+
+def undo(db: Database, prompt: str, language: str, newest_seen: int, who: str) -> bool:
+    """Go back to what was before the newest change; False when that is not the one that was seen any more."""
+    with exclusive(db):
+        row = db.execute(
+            "SELECT max(id) FROM own_prompts WHERE prompt = ? AND language = ?", [prompt, language]
+        ).fetchone()
+        if row[0] is None or row[0] != newest_seen:
+            return False
+        db.execute("DELETE FROM own_prompts WHERE id = ?", [newest_seen])
+        left = db.execute(
+            "UPDATE own_prompts SET in_force_at = '' WHERE prompt = ?1 AND language = ?2 AND id = "
+            "(SELECT max(id) FROM own_prompts WHERE prompt = ?1 AND language = ?2)",
+            [prompt, language],
+        ).rowcount
+        if not left:  # the supervisor must hear of it, too
+            db.execute(
+                "INSERT INTO own_prompts (prompt, language, set_by, set_at) "
+                "VALUES (?, ?, ?, strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))",
+                [prompt, language, who],
+            )
+        note_act(db, who, "prompt undone", f"prompt:{language}:{prompt}")
+    return True
+
+
+def sound(db: Database, prompt: str, language: str) -> bytes | None:
+    """The samples of the newest recording, None when the built-in voice is wanted."""
+    row = db.execute(
+        "SELECT sound FROM own_prompts WHERE prompt = ? AND language = ? ORDER BY id DESC LIMIT 1",
+        [prompt, language],
+    ).fetchone()
+    return row[0] if row else None
+
+
+def not_in_force(db: Database) -> list[OwnPrompt]:
+    """The newest changes that the supervisor has not brought to Asterisk yet."""
+    return [own for own in newest(db).values() if not own.in_force_at]
+
+
+def note_in_force(db: Database, ids: list[int], now: datetime) -> None:
+    """Commit that callers hear these from now on."""
+    with exclusive(db):
+        for number in ids:
+            db.execute("UPDATE own_prompts SET in_force_at = ? WHERE id = ?", [to_text(now), number])

@@ -1,0 +1,69 @@
+"""Who may do what on the page: one table of every address, and the rule for pressing buttons.
+
+See `appliance/decisions/0014-who-may-do-what-on-the-page.md`.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from appliance.store.users import User
+
+ANYBODY: Final = frozenset({"", "agent", "admin"})
+OFFICE: Final = frozenset({"agent", "admin"})
+ADMIN: Final = frozenset({"admin"})
+
+# By Flask's name of the address. One that is not named here may be opened by nobody.
+WHO_MAY: Final = {
+    "static": ANYBODY,
+    "signing_in.sign_in": ANYBODY,
+    "signing_in.check": ANYBODY,
+    "signing_in.by_link": ANYBODY,
+    "signing_in.follow_link": ANYBODY,
+    "signing_in.first_start": ANYBODY,
+    "signing_in.take_over": ANYBODY,
+    "signing_in.sign_out": OFFICE,
+    "signing_in.my_password": OFFICE,
+    "signing_in.change_my_password": OFFICE,
+    "wall.page": ANYBODY,  # whoever has the link, which the page looks at
+    "wall.board": ANYBODY,
+    "wall.events": ANYBODY,
+    "today.page": OFFICE,
+    "today.board": OFFICE,
+    "today.events": OFFICE,
+    "today.press": OFFICE,  # and `may_press`
+    "today.call_back": OFFICE,
+    "today.cancel": OFFICE,
+    "today.call": OFFICE,
+    "inbox.page": OFFICE,
+    "inbox.newest": OFFICE,
+    "inbox.sound": OFFICE,
+    "inbox.act": OFFICE,
+    "prompts.page": OFFICE,
+    "prompts.sound": OFFICE,
+    "prompts.one": ADMIN,
+    "prompts.upload": ADMIN,
+    "prompts.undo": ADMIN,
+    "prompts.built_in": ADMIN,
+    "numbers.page": OFFICE,
+    "numbers.table": OFFICE,
+    "people.page": ADMIN,
+    "people.set_person": ADMIN,
+    "people.remove": ADMIN,
+    "people.wall_link": ADMIN,
+}
+
+
+def may_open(user: User | None, endpoint: str) -> bool:
+    """Whether this user (None: nobody is signed in) may open an address."""
+    return (user.role if user else "") in WHO_MAY.get(endpoint, frozenset())
+
+
+def may_press(user: User, button: str) -> bool:
+    """Whether this user may press a button of the panel: his own and the night switch, an admin all."""
+    kind, _, name = button.removesuffix(":home").partition(":")
+    return (
+        user.role == "admin"
+        or kind == "night"
+        or (kind == "agent" and bool(user.agent) and name == user.agent)
+    )
