@@ -57,6 +57,7 @@ _MODULES = ("virtio_net", "9pnet_virtio", "9p")
 DAHDI_MODULES = ("dahdi", "dahdi_dynamic", "dahdi_dynamic_loc", "dahdi_echocan_mg2")
 _LIBRARIES_LEFT_OUT = re.compile(
     r"numpy.*|mypy.*|ruff.*|pytest.*|_pytest|hypothesis.*|pip.*|setuptools.*|lameenc.*|__pycache__"
+    r"|_?argon2_cffi_bindings.*|_?cffi.*|greenlet.*|playwright.*"
     r"|freizeichen.*|librt.*|.*_mypyc.*|ast_serialize.*|aiosmtpd.*|flask.*|werkzeug.*|waitress.*"
 )
 _IMAGE_MEGABYTES = 900
@@ -327,7 +328,7 @@ def _finish_guest(root: Path, modules: _Modules) -> None:
 
 
 def _copy_libraries(root: Path) -> None:
-    """Our libraries for the guest's Python: those of .venv, of which all but one are plain Python."""
+    """Our libraries for the guest's Python: those of .venv, and what is compiled, for its version."""
     target = root / "libraries"
     for entry in Path(sysconfig.get_path("purelib")).iterdir():
         if _LIBRARIES_LEFT_OUT.fullmatch(entry.name):
@@ -338,12 +339,11 @@ def _copy_libraries(root: Path) -> None:
             shutil.copy(entry, target / entry.name)
     version = next((root / "usr/bin").glob("python3.*")).name.removeprefix("python")
     locked = (ROOT / "requirements.lock").read_text()
-    lame = re.search(r"^lameenc==\S+", locked, re.MULTILINE)
-    assert lame is not None
+    compiled = re.findall(r"^(?:lameenc|argon2-cffi-bindings|cffi)==\S+", locked, re.MULTILINE)
     _run(
         *(sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(target)),
         *("--only-binary", ":all:", "--python-version", version, "--implementation", "cp"),
-        *("--platform", "manylinux_2_17_x86_64", "--platform", "manylinux2014_x86_64", lame[0]),
+        *("--platform", "manylinux_2_17_x86_64", "--platform", "manylinux2014_x86_64", *compiled),
     )
 
 
