@@ -343,6 +343,7 @@ def _copy_libraries(root: Path) -> None:
     _run(
         *(sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(target)),
         *("--only-binary", ":all:", "--python-version", version, "--implementation", "cp"),
+        *("--platform", "manylinux_2_28_x86_64", "--platform", "manylinux_2_26_x86_64"),
         *("--platform", "manylinux_2_17_x86_64", "--platform", "manylinux2014_x86_64", *compiled),
     )
 
