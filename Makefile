@@ -1,9 +1,8 @@
 # One line per target; what takes more than a line is a script in .make/.
-.PHONY: help demo test test-lines estimate lint setup lock clean
+.PHONY: help demo test estimate lint setup lock clean
 help: ; @sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' Makefile  ## List what can be made
 demo: setup ; @.venv/bin/freizeichen demo $(if $(ONCE),--once)  ## Start the whole box on simulated lines and let callers ring in; ONCE=1 ends after their story
 test: setup ; @.venv/bin/python -m pytest -n 4 --dist worksteal $(ARGS)  ## Run every test, the linters and the type checks; ARGS goes to pytest
-test-lines: setup ; @FREIZEICHEN_LINES=1 .venv/bin/python -m pytest --timeout=900 -o faulthandler_timeout=800 --durations=0 tests/lines $(ARGS)  ## Real calls over ISDN and analogue lines in a virtual machine, some minutes; logs and recordings stay in .cache/lines
 estimate: setup ; @.venv/bin/python -m tests.estimate $(ARGS)  ## Measure the expected wait against app_queue in simulated lines, a few minutes; ARGS=--help tells the options
 lint: setup ; @.venv/bin/python -m pytest -q tests/test_house.py  ## Run the linters, the type checks and the rules of the house only
 setup: ; @python3 .make/setup  ## Make .venv with all libraries; does nothing when it is up to date

@@ -317,11 +317,20 @@ class Switchboard:
             self._hung_up(name)
 
     def _note_music(self, call: str, until: float) -> None:
+        if call not in self._music_until and (until < math.inf or not self._has_somebody(call)):
+            return  # while a phone rings for him; nobody has put him on hold
         self._music_until = {
             known: before
             for known, before in self._music_until.items()
             if time.monotonic() - before < _HOLD_SECONDS
         } | {call: until}
+
+    def _has_somebody(self, call: str) -> bool:
+        """Whether this caller has an agent to talk to, who could put him on hold."""
+        place = self._line.get(call)
+        return bool(place and self._is_talking(place)) or any(
+            call == talks_in for talks_in, _ in self._talking.values()
+        )
 
     def _hung_up(self, agent: str) -> None:
         """An agent's phone is in no call any more, though the call may go on with a colleague."""

@@ -163,7 +163,6 @@ def test_every_make_target_is_one_line_that_says_what_it_does() -> None:
         "help",
         "demo",
         "test",
-        "test-lines",
         "estimate",
         "lint",
         "setup",

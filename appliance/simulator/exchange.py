@@ -543,9 +543,15 @@ class DeskPhone(_Person):
 
     def transfers_after_asking(self, asked: Caller) -> None:
         """Press the transfer button in the second call, in which a colleague was asked (or still rings)."""
-        names = ("call-id", "remote_tag", "local_tag")
         channel = asked.leg.channel
-        call, there, here = (self._exchange.variable(channel, f"CHANNEL(pjsip,{name})") for name in names)
+        # A colleague's phone may ring before the answer that says so has come back to this one.
+        call, there, here = (
+            self._exchange.wait_for(
+                f"the {name} of {asked.leg.name} is known",
+                lambda name=name: self._exchange.variable(channel, f"CHANNEL(pjsip,{name})"),  # type: ignore[misc]
+            )
+            for name in ("call-id", "remote_tag", "local_tag")
+        )
         dialog = quote(f"{call};to-tag={there};from-tag={here}", safe="")
         self.refers(f"sip:{asked.dialled}@{self._exchange.box}?Replaces={dialog}")
 

@@ -44,7 +44,8 @@ def the_manager_passes_on_what_matters(office: SimulatedOffice) -> None:
     assert "write perm: call,reporting,originate\n" in rights["orders"]
     rendered = (office.settings.asterisk / "etc" / "manager.conf").read_text()
     filters = [line for line in rendered.splitlines() if line.startswith("eventfilter")]
+    music = ("MusicOnHoldStart", "MusicOnHoldStop")
     assert filters == [
         f"eventfilter(action(include),name({event})) ="
-        for event in ("DeviceStateChange", "FullyBooted", "OriginateResponse", "FullyBooted")
+        for event in ("DeviceStateChange", *music, "FullyBooted", "OriginateResponse", "FullyBooted")
     ]

@@ -85,7 +85,7 @@ def test_the_phone_code_works_with_and_without_the_supervisor(
 
 
 def test_another_code_is_told_so(office: SimulatedOffice) -> None:
-    office.desk("anna").dials("*99").hears("call-failed-internal")
+    office.desk("anna").dials("*99").hears("internal-unknown")
     assert presence(office, "anna") == "offline"
 
 

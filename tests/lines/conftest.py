@@ -1,4 +1,4 @@
-"""Real calls on real lines, in a virtual machine. Only `make test-lines` runs them."""
+"""Real calls on real lines, in a virtual machine. See README.md; a plain pytest passes over them."""
 
 from __future__ import annotations
 

@@ -146,12 +146,18 @@ def test_an_agent_who_has_left_a_call_is_free_though_it_goes_on(desk: Desk) -> N
 
 
 def test_on_hold_is_who_hears_music_at_the_end(desk: Desk) -> None:
-    assert not desk.switchboard.is_on_hold("1")
-    desk.switchboard.hears_music("1", True)
-    assert desk.switchboard.is_on_hold("1")
-    desk.switchboard.hears_music("1", False)
-    assert desk.switchboard.is_on_hold("1"), "it has ended this very moment"
-    until(lambda: not desk.switchboard.is_on_hold("1"), lambda: "he is on hold for ever")
+    desk.switchboard.phone_changed("desk_1", "NOT_INUSE")
+    with desk.switchboard.place_in_line(desk.caller("1"), "c1") as place:
+        assert place.look().agent == "anna"
+        desk.switchboard.hears_music("1", True)  # while her phone rings
+        desk.switchboard.hears_music("1", False)
+        desk.switchboard.phone_changed("desk_1", "INUSE")
+        assert not desk.switchboard.is_on_hold("1"), "she picks up and hangs up at once"
+        desk.switchboard.hears_music("1", True)
+        assert desk.switchboard.is_on_hold("1")
+        desk.switchboard.hears_music("1", False)
+        assert desk.switchboard.is_on_hold("1"), "it has ended this very moment"
+        until(lambda: not desk.switchboard.is_on_hold("1"), lambda: "he is on hold for ever")
 
 
 def test_nobody_can_be_rung_before_asterisk_told_of_the_phones(desk: Desk) -> None:
