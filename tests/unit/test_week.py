@@ -73,6 +73,7 @@ class Week:
             self.settings.call_records,
             take_message=partial(keep_message_of_ended_call, self.settings),
         )
+        self.books.catch_up = lambda *_: self.books_are_kept()  # type: ignore[method-assign]
         self.books_db = open_store(self.settings.store, durable=False)
         self.house = House(self.settings, self.switchboard, self.books, on_message=lambda: None)
         self.calling_back = CallingBack(
