@@ -33,8 +33,6 @@ from appliance.telephony.lines.hardware import (
     alarms_from_words,
     devices_in_listing,
     missing,
-    span_in_proc,
-    spans_in_scan,
 )
 from appliance.telephony.lines.proposal import propose
 from appliance.telephony.lines.states import ChannelState, free_channels, states_in
@@ -42,51 +40,6 @@ from appliance.telephony.lines.watch import links_in, states_of
 from appliance.telephony.lines.wiring import overlap_entries, ranges, template_values, wire
 from appliance.telephony.lines.words import describe, describe_devices
 
-# As DAHDI 3.4.0 printed them in the machine of tests/lines.
-PROC = """Span 5: DYN/loc/3:0 "Dynamic 'loc' span at '3:0'" RED\x20
-
-\t  13 DYN/loc/3:0/1 FXSKS (In use) RED\x20
-"""
-PROC_ISDN = """Span 1: DYN/loc/1:0 "Dynamic 'loc' span at '1:0'"\x20
-
-\t   1 DYN/loc/1:0/1 Clear (In use) (EC: MG2 - INACTIVE)\x20
-\t   2 DYN/loc/1:0/2 Clear\x20
-\t   3 DYN/loc/1:0/3 HDLCFCS (In use)\x20
-"""
-SCAN = """[1]
-active=yes
-alarms=OK
-description=Dynamic 'loc' span at '1:0'
-name=DYN/loc/1:0
-manufacturer=
-devicetype=DYN/loc/1:0
-location=
-basechan=1
-totchans=3
-irq=0
-type=digital-DYNAM
-syncsrc=0
-lbo=0 db (CSU)/0-133 feet (DSX-1)
-coding_opts=B8ZS,AMI,HDB3
-framing_opts=ESF,D4,CCS,CRC4
-coding=
-framing=CAS
-[2]
-active=yes
-alarms=RED
-description=Wildcard A4B
-name=WCTDM/0
-manufacturer=Digium
-devicetype=Wildcard A4B
-location=PCI Bus 04 Slot 01
-basechan=4
-totchans=4
-irq=0
-type=analog
-port=4,FXO
-port=5,FXS
-port=6,none
-"""
 # From the README of dahdi-tools.
 LISTING = """pci:0000:00:0a.0     wcb4xxp+     d161:8014 Digium Wildcard B433 quad-BRI card
 pci:0000:00:0b.0     wctdm-       e159:0001 Wildcard TDM400P REV H
@@ -157,27 +110,6 @@ def cards(tmp_path: Path) -> list[Card]:
 
 
 # What DAHDI tells
-
-
-def test_a_span_of_proc_is_read() -> None:
-    span = span_in_proc(PROC)
-    assert (span.number, span.name, span.alarms) == (5, "DYN/loc/3:0", {Alarm.RED})
-    assert (span.signalling, span.in_use) == ({13: "FXSKS"}, {13})
-    isdn = span_in_proc(PROC_ISDN)
-    assert (isdn.signalling, isdn.alarms) == ({1: "Clear", 2: "Clear", 3: "HDLCFCS"}, frozenset())
-
-
-def test_what_is_no_span_is_refused() -> None:
-    with pytest.raises(ValueError, match="not a span"):
-        span_in_proc("Spam 5")
-
-
-def test_dahdi_scan_is_read() -> None:
-    first, second = spans_in_scan(SCAN)
-    assert (first.number, first.first_channel, first.channels, first.alarms) == (1, 1, 3, frozenset())
-    assert (second.maker, second.location, second.alarms) == ("Digium", "PCI Bus 04 Slot 01", {Alarm.RED})
-    assert second.ports == {4: "FXO", 5: "FXS", 6: "none"}
-    assert spans_in_scan("[x]\nbasechan=1\n[3]\nactive=yes\n") == []
 
 
 def test_dahdi_hardware_is_read() -> None:

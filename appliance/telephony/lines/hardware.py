@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -135,90 +135,6 @@ def kind_of_channel(capabilities: str) -> Kind | None:
     if is_fxo == is_fxs:
         return None
     return Kind.FXO if is_fxo else Kind.FXS
-
-
-@dataclass(frozen=True, slots=True)
-class SpanInProc:
-    """A span as its file in /proc/dahdi shows it."""
-
-    number: int
-    name: str
-    description: str
-    alarms: frozenset[Alarm]
-    signalling: Mapping[int, str]
-    in_use: frozenset[int]
-
-
-_PROC_HEAD = re.compile(r'Span (?P<number>\d+): (?P<name>\S*) ?"(?P<description>[^"]*)"(?P<rest>.*)')
-_PROC_CHANNEL = re.compile(r"\s+(\d+) (\S+) ?(.*)")
-
-
-def span_in_proc(text: str) -> SpanInProc:
-    """Read ``/proc/dahdi/N``. Raises ValueError for what is none."""
-    head = _PROC_HEAD.match(text)
-    if head is None:
-        raise ValueError(f"not a span of /proc/dahdi: {text[:60]!r}")
-    signalling, in_use = {}, set()
-    for line in text.splitlines()[1:]:
-        if channel := _PROC_CHANNEL.match(line):
-            number, rest = int(channel[1]), channel[3].split()
-            signalling[number] = rest[0] if rest and not rest[0].startswith("(") else ""
-            if "(In use)" in channel[3]:
-                in_use.add(number)
-    return SpanInProc(
-        int(head["number"]),
-        head["name"],
-        head["description"],
-        alarms_from_words(head["rest"]),
-        signalling,
-        frozenset(in_use),
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class SpanInScan:
-    """A span as ``dahdi_scan`` prints it. `ports` has the module of each analogue port, such as ``FXO``."""
-
-    number: int
-    alarms: frozenset[Alarm]
-    description: str
-    maker: str
-    device: str
-    location: str
-    first_channel: int
-    channels: int
-    type: str
-    ports: Mapping[int, str]
-
-
-def spans_in_scan(text: str) -> list[SpanInScan]:
-    """Read the output of ``dahdi_scan``; sections that lack what we need are passed over."""
-    found = []
-    for section in re.split(r"^\[", text, flags=re.MULTILINE)[1:]:
-        number, _, body = section.partition("]")
-        fields = dict(line.split("=", 1) for line in body.splitlines() if "=" in line)
-        ports = {
-            int(numbers): module
-            for line in body.splitlines()
-            for numbers, module in re.findall(r"^port=(\d+),(\S+)", line)
-        }
-        if not number.isdigit() or not {"basechan", "totchans"} <= fields.keys():
-            continue
-        found.append(
-            SpanInScan(
-                number=int(number),
-                alarms=alarms_from_words(fields.get("alarms", "")),
-                description=fields.get("description", ""),
-                maker=fields.get("manufacturer", ""),
-                device=fields.get("devicetype", ""),
-                location=fields.get("location", ""),
-                first_channel=int(fields["basechan"]),
-                channels=int(fields["totchans"]),
-                type=fields.get("type", ""),
-                ports=ports,
-            )
-        )
-    return found
 
 
 @dataclass(frozen=True, slots=True)
