@@ -85,6 +85,9 @@ def import_config(db: Database, config: Config) -> None:
             db.table("presence").insert(presence.get(agent.name, new))
         refresh_schedule(db, times.now())
         refresh_duties(db, times.now())
+        db.execute(
+            "UPDATE config_state SET saved = saved + 1, saved_at = ?, in_force_at = '', refused = ''", [now]
+        )
 
 
 def export_config(db: Database) -> Config:

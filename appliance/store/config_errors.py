@@ -318,20 +318,28 @@ _UNREADABLE = ("das ist kein gültiges TOML", "this is not valid TOML")
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is wrong: which sentence applies, on which line (0: none), at which setting."""
+    """One thing that is wrong: which sentence applies, on which line (0: none), at which setting.
+
+    `path` leads to it in the file's content, as in ``("department", 2, "numbers", 0)``.
+    """
 
     code: str
     line: int
     field: str
     values: Mapping[str, str | tuple[str, str]] = dataclasses.field(default_factory=dict)
     suggestion: str = ""
+    path: tuple[str | int, ...] = dataclasses.field(default=(), compare=False)
+
+    def said(self, language: str) -> dict[str, str]:
+        """What fills the sentence, in German ('de') or English."""
+        which = 0 if language == "de" else 1
+        return {key: value if isinstance(value, str) else value[which] for key, value in self.values.items()}
 
     def text(self, language: str) -> str:
         """The line, the setting and the sentence, in German ('de') or English."""
         which = 0 if language == "de" else 1
-        said = {key: value if isinstance(value, str) else value[which] for key, value in self.values.items()}
         where = _LINE[which].format(self.line) if self.line else _FILE[which]
-        sentence = SENTENCES[self.code][which].format(**said)
+        sentence = SENTENCES[self.code][which].format(**self.said(language))
         if self.suggestion:
             sentence += " " + _SUGGESTION[which].format(self.suggestion)
         return f"{where}, {self.field}: {sentence}" if self.field else f"{where}: {sentence}"

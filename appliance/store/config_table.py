@@ -32,7 +32,7 @@ class Problems:
         quoted = shown(suggestion) if suggestion else ""
         # What the sentence does not say is not kept: it may be a secret.
         values = {key: value for key, value in values.items() if f"{{{key}}}" in SENTENCES[code][0]}
-        self.found.append(Problem(code, self.lines.of(*path), field, values, quoted))
+        self.found.append(Problem(code, self.lines.of(*path), field, values, quoted, path))
 
 
 class Table:

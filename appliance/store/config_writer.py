@@ -128,6 +128,16 @@ def write_config(config: Config) -> str:
     return "".join(parts)
 
 
+def write_document(document: Mapping[str, object]) -> str:
+    """The TOML text of a file's content as the TOML reader gave it: sections of plain values."""
+    parts = []
+    for kind, value in document.items():
+        tables = value if isinstance(value, list) else [value]
+        head = f"[[{kind}]]" if isinstance(value, list) else f"[{kind}]"
+        parts += [f"{head}\n{_settings(**{key: _value(v) for key, v in table.items()})}" for table in tables]
+    return "\n".join(parts)
+
+
 def _department(department: Department, office: Office) -> str:
     offered = (department.offers_wait, department.offers_callback, department.offers_message)
     extension = {"extension": _text(department.extension)} if department.extension else {}
@@ -183,7 +193,9 @@ def _text(value: str) -> str:
 
 
 def _value(value: object) -> str:
-    """A text, a number, a list or an inline table of these."""
+    """A text, a number, yes or no, a list or an inline table of these."""
+    if isinstance(value, bool):
+        return _flag(value)
     if isinstance(value, Mapping):
         return "{ " + ", ".join(f"{_text(key)} = {_value(part)}" for key, part in value.items()) + " }"
     if isinstance(value, list):

@@ -60,6 +60,14 @@ CREATE TABLE transfer_keys (
   blind TEXT NOT NULL,
   attended TEXT NOT NULL
 ) STRICT;
+CREATE TABLE config_state (
+  id INTEGER PRIMARY KEY CHECK (id = 1),
+  saved INTEGER NOT NULL,
+  saved_at TEXT NOT NULL,
+  in_force_at TEXT NOT NULL,
+  refused TEXT NOT NULL DEFAULT ''
+) STRICT;
+INSERT INTO config_state (id, saved, saved_at, in_force_at) VALUES (1, 0, '', '');
 CREATE TABLE departments (
   name TEXT PRIMARY KEY,
   title TEXT NOT NULL,
