@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from flask import Flask
 
+from appliance.callers_ear import caller_hears
+from appliance.hotline.line_states import Trouble, in_words
 from appliance.settings import Settings
+from appliance.store.database import open_store
+from appliance.telephony.lines import words
+from appliance.telephony.lines.finding import find_cards, find_devices
 from appliance.telephony.prompts import recordings
 from appliance.telephony.prompts.catalogue import LANGUAGES, load_catalogue
 from appliance.telephony.prompts.install import MissingPrompts, sound_file, source_of
 from appliance.telephony.prompts.sounds import samples
 from webui import create_app
+from webui.box import FoundLine, Heard
 
 
 class BoxOfSettings:
@@ -58,6 +64,33 @@ class BoxOfSettings:
         folder = self._settings.spool.resolve()
         file = (folder / sound).with_suffix(".wav")
         return file if file.is_file() and file.resolve().is_relative_to(folder) else None
+
+    @property
+    def sip_port(self) -> int:
+        """The port at which desk phones register."""
+        return self._settings.sip_port
+
+    def caller_hears(self, department: str) -> Sequence[Heard]:
+        """What somebody who calls this department at this moment and presses nothing would go through."""
+        db = open_store(self._settings.store)
+        try:
+            return caller_hears(db, self._settings, department)
+        finally:
+            db.close()
+
+    def hardware(self) -> Sequence[FoundLine]:
+        """The cards for lines that were found, and hardware no driver has taken."""
+        cards, devices = find_cards(), find_devices()
+        found = zip(words.describe(cards, "de"), words.describe(cards, "en"), strict=True)
+        idle = zip(words.describe_devices(devices, "de"), words.describe_devices(devices, "en"), strict=True)
+        return [
+            *(FoundLine(german, english, bool(cards)) for german, english in found),
+            *(FoundLine(german, english, False) for german, english in idle),
+        ]
+
+    def line_words(self, trouble: str, language: str) -> str:
+        """What is wrong with a line, as the end of a sentence; '' for nothing."""
+        return in_words(Trouble(trouble), language)
 
 
 def office_page(

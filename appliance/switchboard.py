@@ -22,12 +22,13 @@ from typing import TypeVar
 
 from appliance.hotline.callbacks import Callback
 from appliance.hotline.directory import device_states
-from appliance.hotline.estimate import History, expected_wait_seconds
+from appliance.hotline.estimate import History
 from appliance.hotline.lamps import Pattern, line_lamp, picture
 from appliance.hotline.line_states import PATIENCE, SIP, LineState, lines_lamp
-from appliance.hotline.matching import WaitingCaller, ahead_of, match, others_serve, serves
+from appliance.hotline.matching import WaitingCaller, match
 from appliance.hotline.presence import Agent, PhoneState, Presence, Press, after_press, phone_state
 from appliance.hotline.ringing import Chance, Ring
+from appliance.hotline.standing import reserved, standing
 from appliance.store import callbacks, night, people, times
 from appliance.store.database import data_version, open_store
 from appliance.store.history import department_history
@@ -427,20 +428,13 @@ class Switchboard:
             self._decide(asking=call)
         caller, now = place.caller, self._clock()
         if place.agent:
-            agent = self._agents[place.agent]
-            return Chance(agent.name, agent.phone, caller.language in agent.languages, agents=1)
-        agents = list(self._agents.values())
-        others = others_serve(caller, agents, now)
-        able = [
-            a
-            for a in agents
-            if a.is_present() and serves(a, caller) and (others or caller.language in a.languages)
-        ]
-        ahead = len(ahead_of(caller, self._unserved(), agents))
-        return Chance(
-            agents=len(able),
-            position=ahead + 1,
-            wait_seconds=expected_wait_seconds(ahead, len(able), self._history(caller.department)),
+            return reserved(caller, self._agents[place.agent])
+        return standing(
+            caller,
+            self._unserved(),
+            list(self._agents.values()),
+            now,
+            history=self._history(caller.department),
             is_open=is_open(self._db, caller.department),
         )
 

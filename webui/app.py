@@ -17,7 +17,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from appliance.store import users
 from appliance.store.database import open_store
-from webui import inbox, numbers, people, prompts, signing_in, today, wall
+from webui import departments, inbox, numbers, people, prompts, signing_in, today, wall
 from webui.box import Box
 from webui.live import LiveStreams
 from webui.texts import LANGUAGES, TEXTS
@@ -27,6 +27,7 @@ from webui.who_may import may_open
 SAFE_METHODS: Final = ("GET", "HEAD", "OPTIONS")
 LANGUAGE_COOKIE_SECONDS: Final = 365 * 24 * 3600
 LARGEST_REQUEST_BYTES: Final = 4096  # of a form; an upload has its own limit
+LARGEST_SETTINGS_BYTES: Final = 32_768  # of a form with everything about a department
 HEADERS: Final = {
     "Content-Security-Policy": "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self';"
     " frame-ancestors 'none'",
@@ -82,7 +83,7 @@ def create_app(
     app.extensions["office"] = Office(store_path, box, live)
     app.extensions["place_call"] = place_call
     protection = CSRFProtect(app)
-    for page in (signing_in, today, wall, inbox, prompts, numbers, people):
+    for page in (signing_in, today, wall, inbox, departments, prompts, numbers, people):
         app.register_blueprint(page.pages)
     app.teardown_appcontext(close_store)
     names = {"localhost", *_own_names(), *(name.casefold() for name in host_names)}
@@ -98,6 +99,8 @@ def create_app(
     def set_limit() -> None:
         if request.endpoint == "prompts.upload" and user() is not None:
             request.max_content_length = prompts.LARGEST_UPLOAD_BYTES
+        elif request.blueprint in ("departments", "agents", "setup") and user() is not None:
+            request.max_content_length = LARGEST_SETTINGS_BYTES
 
     @app.before_request
     def refuse_foreign_pages() -> Response | None:
@@ -118,7 +121,9 @@ def create_app(
             return None
         if user() is not None:
             return refusal("error.may_not", 403)
-        if request.method in SAFE_METHODS and endpoint.endswith((".page", ".one", ".my_password")):
+        if request.method in SAFE_METHODS and endpoint.endswith(
+            (".page", ".one", ".new", ".rota", ".ear", ".my_password")
+        ):
             return signing_in.ask_to_sign_in(request.full_path.rstrip("?"))
         return refusal("error.401", 401)
 

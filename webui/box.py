@@ -2,13 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """One thing a caller goes through; `kind` says what.
+
+    "hears": `prompts` in `language`, while `keys` do something. "rings": the phone of `who` (an agent's name,
+    or a number outside), `seconds` long at most. "talks": with `who`. "music": he waits. "records": a message
+    of at most so many `seconds`. "ends": the call is over.
+    """
+
+    kind: str
+    prompts: tuple[str, ...] = ()
+    language: str = ""
+    keys: str = ""
+    who: str = ""
+    seconds: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class FoundLine:
+    """What was found of hardware for lines: a sentence in German and in English, and whether it is good."""
+
+    german: str
+    english: str
+    is_good: bool
+
+
 class Box(Protocol):
-    """The sounds of the box, and the texts they say."""
+    """The sounds of the box and the texts they say, its dialog, and where phones register."""
+
+    @property
+    def sip_port(self) -> int:
+        """The port at which desk phones register."""
 
     def prompt_texts(self) -> Mapping[str, Mapping[str, str]]:
         """What every prompt says, by key and language, in the order to show them."""
@@ -27,3 +58,12 @@ class Box(Protocol):
 
     def message_sound(self, sound: str) -> Path | None:
         """The WAV file of a voice message, by what the store says of its sound; None when it is gone."""
+
+    def caller_hears(self, department: str) -> Sequence[Heard]:
+        """What somebody who calls this department at this moment and presses nothing would go through."""
+
+    def hardware(self) -> Sequence[FoundLine]:
+        """The cards for lines that were found, and hardware no driver has taken."""
+
+    def line_words(self, trouble: str, language: str) -> str:
+        """What is wrong with a line, as the end of a sentence; '' for nothing."""

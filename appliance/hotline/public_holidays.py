@@ -24,3 +24,11 @@ def public_holidays(country: str, state: str = "") -> Container[date]:
         raise ValueError(f"no state {state!r} in {country}")
     found: Container[date] = holidays.country_holidays(country, subdiv=state or None)
     return found
+
+
+def holiday_name(country: str, state: str, day: date, language: str) -> str:
+    """What people call the public holiday on this date, in German ('de') or English where that is known."""
+    known = holidays.country_holidays(country, subdiv=state or None)
+    tongue = next((each for each in known.supported_languages if each.startswith(language)), None)
+    named = holidays.country_holidays(country, subdiv=state or None, language=tongue)
+    return str(named.get(day, ""))

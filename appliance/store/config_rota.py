@@ -52,7 +52,7 @@ def read_rotas(
                 "no such department", "department", suggestion=similar(name, known), value=shown(name)
             )
         elif name in lines:
-            table.problem("twice", "department", value=shown(name), other=str(lines[name]))
+            table.problem("twice", "department", value=shown(name), other=str(lines[name]), where=shown(name))
         elif name and known[name].always_open and known[name].ignores_night_switch:
             table.problem("rota always open", "department", value=shown(name))
         lines.setdefault(name, table.line("department"))
@@ -129,7 +129,9 @@ def _duties(
             contact = _contact(table, ("duties", duty, index), text, office, own_numbers, agents)
             if contact and contact in read:
                 first = str(table.line("duties", duty, read.index(contact)))
-                table.problem("twice", "duties", duty, index, value=shown(text), other=first)
+                table.problem(
+                    "twice", "duties", duty, index, value=shown(text), other=first, where=shown(duty)
+                )
             elif contact:
                 read.append(contact)
         duties.append((duty, tuple(read)))

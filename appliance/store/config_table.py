@@ -30,8 +30,9 @@ class Problems:
     ) -> None:
         """Note a problem; `values` fill the sentence, `suggestion` is shown as it is."""
         quoted = shown(suggestion) if suggestion else ""
-        # What the sentence does not say is not kept: it may be a secret.
-        values = {key: value for key, value in values.items() if f"{{{key}}}" in SENTENCES[code][0]}
+        # What the sentence does not say is not kept: it may be a secret. Only `where` is said by the page.
+        said = SENTENCES[code][0]
+        values = {key: value for key, value in values.items() if f"{{{key}}}" in said or key == "where"}
         self.found.append(Problem(code, self.lines.of(*path), field, values, quoted, path))
 
 
@@ -109,7 +110,7 @@ class Table:
         for index, entry in enumerate(value):
             if entry in value[:index]:
                 first = str(self.line(key, value.index(entry)))
-                self.problem("twice", key, index, value=shown(entry), other=first)
+                self.problem("twice", key, index, value=shown(entry), other=first, where=self.title)
             elif key in self._values:
                 self._check_text(entry, check, suggest, key, index)
         return tuple(value)
@@ -150,6 +151,11 @@ class Table:
     def optional(self, key: str) -> object:
         """A setting of any type that may be left out, for the caller to judge; None when it is."""
         return self._take(key, None)
+
+    @property
+    def title(self) -> str:
+        """What people call it, in quotes."""
+        return shown(str(self._values.get("title") or self._values.get("name") or self._values.get("number")))
 
     def empty(self, key: str) -> bool:
         """Whether the setting is a list with nothing in it, or left out."""
@@ -201,14 +207,15 @@ class Once:
     """Values that may occur only once in the file."""
 
     def __init__(self) -> None:
-        self._lines: dict[str, int] = {}
+        self._taken: dict[str, tuple[int, str]] = {}
 
     def claim(self, value: str, table: Table, *keys: str | int) -> None:
         """Note the value as taken, or as a problem when it was taken before."""
-        if value in self._lines:
-            table.problem("twice", *keys, value=shown(value), other=str(self._lines[value]))
+        if value in self._taken:
+            line, title = self._taken[value]
+            table.problem("twice", *keys, value=shown(value), other=str(line), where=title)
         elif value:
-            self._lines[value] = table.line(*keys)
+            self._taken[value] = table.line(*keys), table.title
 
 
 def similar(word: str, words: Iterable[str]) -> str:

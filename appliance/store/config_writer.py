@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from appliance.hotline.numbers import readable, to_e164
 from appliance.store.config_hours import ALWAYS, write_hours
@@ -128,7 +129,7 @@ def write_config(config: Config) -> str:
     return "".join(parts)
 
 
-def write_document(document: Mapping[str, object]) -> str:
+def write_document(document: Mapping[str, Any]) -> str:
     """The TOML text of a file's content as the TOML reader gave it: sections of plain values."""
     parts = []
     for kind, value in document.items():
