@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
+
+from sqlite_utils import Database
 
 from appliance.hotline.numbers import emergency_numbers, spoken
 from appliance.settings import Settings, SipLine
@@ -13,7 +14,7 @@ from appliance.store.config import transfer_keys
 from appliance.store.database import open_store
 from appliance.store.office import dialled_forms, numbers, office_facts, phones, watchable
 from appliance.telephony.asterisk import AsteriskInstance
-from appliance.telephony.box import box_instance, box_templates
+from appliance.telephony.box import DIALPLAN, box_instance, box_templates
 from appliance.telephony.lines.country import country
 from appliance.telephony.lines.driver import configure_lines
 from appliance.telephony.lines.finding import find_cards
@@ -32,52 +33,76 @@ def prepare_box(settings: Settings, program: AsteriskProgram) -> AsteriskInstanc
     another language instead. Lines whose card is not there, or which the driver refuses, are left
     out; the log says so.
     """
-    for folder in (settings.recordings, settings.own_recordings):
+    for folder in (settings.recordings, settings.own_recordings, settings.asterisk):
         folder.mkdir(parents=True, exist_ok=True)
     install_prompts(settings.prompts, debian_sounds=program.sounds, recordings=settings.own_recordings)
     db = open_store(settings.store)
-    facts, desk_phones, keys, directory = office_facts(db), phones(db), transfer_keys(db), watchable(db)
-    dialled, own_numbers = dialled_forms(db), numbers(db)
-    db.close()
     wired, faults = wire(settings.card_lines, find_cards())
-    line_values = partial(
-        template_values,
-        country=country(facts.country),
-        area_code=facts.area_code,
-        dialled=dialled,
-        extensions={phone["name"]: phone["extension"] for phone in desk_phones},
-    )
     template = box_templates().get_template("system.conf.j2")
-    taken, refused = configure_lines(wired, lambda line: template.render(line_values([line])), settings.state)
+    taken, refused = configure_lines(
+        wired, lambda line: template.render(_line_values(db, [line])), settings.state
+    )
     for fault in faults + refused:
         log.error("%s", fault.english)
+    _taken_lines(settings).write_text("\n".join(line.line.name for line in taken))
     instance, _ = box_instance(
         program,
         settings.asterisk,
         values={
+            **reloadable_values(db, settings),
             "manager_port": settings.manager_port,
-            "fastagi_port": settings.fastagi_port,
-            "sip_address": settings.sip_address,
-            "sip_port": settings.sip_port,
             "rtp_ports": settings.rtp_ports,
-            "lines": settings.sip_lines,
             "store": settings.store,
-            "prompts": settings.prompts,
-            "recordings": settings.recordings,
             "call_records": settings.call_records,
-            "language": facts.language,
             "languages": ("de", "en"),
-            "directory": directory,
-            "transfer_keys": keys,
-            **emergency_values(settings, taken, facts.country, own_numbers),
-            **outside_values(settings, taken),
             "music_pieces": sorted(str(piece.with_suffix("")) for piece in program.music.iterdir()),
-            **line_values(taken),
         },
-        phones=desk_phones,
     )
+    db.close()
     _finish_torn_line(settings.call_records)
     return instance
+
+
+def reloadable_values(db: Database, settings: Settings) -> dict[str, object]:
+    """What those files need that Asterisk can load again while calls go on: phones, dialplan, transfer keys.
+
+    Of the cards' lines only those are counted which the driver took when the box was prepared.
+    """
+    facts = office_facts(db)
+    names = _taken_lines(settings).read_text().split("\n")
+    wired = [line for line in wire(settings.card_lines, find_cards())[0] if line.line.name in names]
+    return {
+        "fastagi_port": settings.fastagi_port,
+        "sip_address": settings.sip_address,
+        "sip_port": settings.sip_port,
+        "lines": settings.sip_lines,
+        "prompts": settings.prompts,
+        "recordings": settings.recordings,
+        "dialplan": DIALPLAN,
+        "language": facts.language,
+        "phones": phones(db),
+        "directory": watchable(db),
+        "transfer_keys": transfer_keys(db),
+        **emergency_values(settings, wired, facts.country, numbers(db)),
+        **outside_values(settings, wired),
+        **_line_values(db, wired),
+    }
+
+
+def _line_values(db: Database, wired: Sequence[WiredLine]) -> dict[str, object]:
+    facts = office_facts(db)
+    return template_values(
+        wired,
+        country=country(facts.country),
+        area_code=facts.area_code,
+        dialled=dialled_forms(db),
+        extensions={phone["name"]: phone["extension"] for phone in phones(db)},
+    )
+
+
+def _taken_lines(settings: Settings) -> Path:
+    """Where it is kept which lines of cards the driver took."""
+    return settings.asterisk / "taken-lines"
 
 
 def emergency_values(

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from sqlite_utils import Database
 
+from appliance import in_force
 from appliance.bookkeeper import Bookkeeper
 from appliance.calling_back import CallingBack
 from appliance.house import House, keep_message_of_ended_call
@@ -177,6 +178,7 @@ class Supervisor:
             self.calling_back.settle_vanished: _HALF_A_MINUTE,
             lambda _db: self.bookkeeper.take_left_over(self._recorded_calls): _LOOK_AGAIN,
             lambda db: bring_into_force(db, settings): _SOON,
+            self._bring_settings_into_force: _SOON,
             self._say_what_needs_attention: _LOOK_AGAIN,
         }
         self._done_at: dict[Callable[[Database], object], float] = {}
@@ -357,6 +359,12 @@ class Supervisor:
                     log.exception("housekeeping goes on after an error")
             self._stopping.wait(_SOON)
         db.close()
+
+    def _bring_settings_into_force(self, db: Database) -> None:
+        """Asking the switchboard anything makes it read what was committed before."""
+        in_force.bring_into_force(
+            db, self._settings, self._orders_link, agree=lambda: self.switchboard.agents()
+        )
 
     def _look_at_lines(self, db: Database) -> None:
         """Level is truth: signal and links are looked at, whatever events may have been lost."""

@@ -1,0 +1,72 @@
+"""Settings changed while calls go on: what is new holds from the next call, and nobody is cut off."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from appliance.simulator.office import SimulatedOffice
+from appliance.store import config_change
+from appliance.store.config_change import Document
+from appliance.telephony.prompts.speech import speech_file
+from tests.calls.conftest import nothing_is_left
+
+VOICE = speech_file("unassigned-number", "en")
+
+
+@pytest.fixture
+def office(make_office: Callable[..., SimulatedOffice]) -> Iterator[SimulatedOffice]:
+    office = make_office()
+    yield office
+    nothing_is_left(office)
+
+
+def changes(office: SimulatedOffice, edit: Callable[[Document], None]) -> None:
+    """Somebody saves a change; returns when it is in force or refused."""
+    config_change.change(office.db, edit, who="ada", what="changed", subject="test")
+    office.wait_for(
+        "the change is in force",
+        lambda: config_change.standing(office.db).in_force_at or config_change.standing(office.db).refused,
+    )
+
+
+def test_phones_and_extensions_change_under_a_conversation(office: SimulatedOffice) -> None:
+    office.sets("anna", "available")
+    caller, desk = office.caller(), office.desk("anna")
+    caller.dials("0931 555-10")
+    desk.rings()
+    desk.answers()
+
+    def edit(document: Document) -> None:
+        document["phone"][2]["extension"] = "29"
+        document["phone"][1]["secret"] = "ein-neues-Kennwort"
+        document["phone"].append({"name": "desk_9", "extension": "39", "secret": "geheim-desk-9"})
+
+    changes(office, edit)
+    assert not config_change.standing(office.db).refused
+    known = office.asterisk.ask("pjsip show endpoint desk_9") + office.asterisk.ask("dialplan show directory")
+    assert "39" in known
+    assert "ein-neues-Kennwort" in office.asterisk.ask("pjsip show auth desk_2")
+    assert "'29'" in known
+    assert "'23'" not in known
+    caller.says(VOICE)
+    desk.hears_sound(VOICE)
+    desk.hangs_up()
+    caller.waits_until_cut_off()
+
+
+def test_what_asterisk_refuses_leaves_the_phones_as_they_were(
+    office: SimulatedOffice,
+) -> None:
+    dialplan = office.settings.asterisk / "etc" / "pjsip.conf"
+    before = dialplan.read_text()
+    office.db.execute(
+        "UPDATE phones SET extension = '31', secret = 'x' || char(10) || 'no_such_option = 1'"
+        " WHERE name = 'desk_1'"
+    )
+    office.db.execute("UPDATE config_state SET saved = saved + 1, in_force_at = '', refused = ''")
+    office.wait_for("it is refused", lambda: config_change.standing(office.db).refused)
+    assert dialplan.read_text() == before
+    assert "geheim-desk-1" in office.asterisk.ask("pjsip show auth desk_1")
+    assert config_change.standing(office.db).in_force_at is None
