@@ -17,7 +17,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from appliance.store import users
 from appliance.store.database import open_store
-from webui import departments, inbox, numbers, people, prompts, signing_in, today, wall
+from webui import agents, departments, inbox, lines, numbers, people, prompts, setup, signing_in, today, wall
 from webui.box import Box
 from webui.live import LiveStreams
 from webui.texts import LANGUAGES, TEXTS
@@ -83,8 +83,9 @@ def create_app(
     app.extensions["office"] = Office(store_path, box, live)
     app.extensions["place_call"] = place_call
     protection = CSRFProtect(app)
-    for page in (signing_in, today, wall, inbox, departments, prompts, numbers, people):
+    for page in (signing_in, today, wall, inbox, setup, departments, agents, lines, prompts, numbers, people):
         app.register_blueprint(page.pages)
+    app.register_blueprint(agents.app_pages)
     app.teardown_appcontext(close_store)
     names = {"localhost", *_own_names(), *(name.casefold() for name in host_names)}
 
@@ -122,7 +123,7 @@ def create_app(
         if user() is not None:
             return refusal("error.may_not", 403)
         if request.method in SAFE_METHODS and endpoint.endswith(
-            (".page", ".one", ".new", ".rota", ".ear", ".my_password")
+            (".page", ".one", ".new", ".rota", ".ear", ".phone", ".my_password")
         ):
             return signing_in.ask_to_sign_in(request.full_path.rstrip("?"))
         return refusal("error.401", 401)

@@ -21,7 +21,7 @@ from webui.texts import LANGUAGES, TEXTS, Texts
 from webui.who_may import may_open
 
 LANGUAGE_COOKIE: Final = "language"
-PLACES: Final = ("today", "inbox", "departments", "prompts", "numbers", "people")
+PLACES: Final = ("today", "inbox", "departments", "agents", "prompts", "lines", "numbers", "people")
 
 
 @dataclass(frozen=True, slots=True)

@@ -483,7 +483,7 @@ CREATE TABLE sessions (
 ) STRICT;
 CREATE TABLE links (
   digest TEXT PRIMARY KEY,
-  kind TEXT NOT NULL CHECK (kind IN ('sign in', 'first start', 'wall')),
+  kind TEXT NOT NULL CHECK (kind IN ('sign in', 'first start', 'wall', 'phone')),
   user TEXT NOT NULL DEFAULT '',
   expires_at TEXT NOT NULL
 ) STRICT;
