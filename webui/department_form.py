@@ -28,7 +28,6 @@ NEW: Final[Section] = {
     "title": "",
     "mailbox": "",
     "numbers": [],
-    "extension": "",
     "language": "de",
     "greeting": "greeting",
     "menu": {},
@@ -93,6 +92,8 @@ def section_from(values: Values, before: Section) -> Section:
     section["choices"] = values["choices"]
     section["menu"] = {key: values[f"menu_{key}"] for key in MENU_KEYS if values[f"menu_{key}"]}
     section["hours"] = ALWAYS if values["always_open"] else _hours(values)
+    if not section["extension"]:
+        del section["extension"]
     return section
 
 

@@ -94,7 +94,7 @@ class MailServer:
 
 
 class SimulatedOffice:
-    """Starts and stops all of it; also each part alone, as life does."""
+    """Starts and stops all of it; also each part alone, as life does. With no config nothing is set up yet."""
 
     _names = itertools.count(1)
 
@@ -121,18 +121,23 @@ class SimulatedOffice:
             box_ports=(f"{folder}/box-of-*",),
         )
         self.settings.write()
-        config = read_config(config_text)
-        mail = replace(
-            config.mail, host=_BOX_ADDRESS, port=self.mail_server.port, security="none", user="", password=""
-        )
         self.db = open_store(self.settings.store)
-        import_config(self.db, replace(config, mail=mail))
+        if config_text:
+            config = read_config(config_text)
+            mail = replace(config.mail, host=_BOX_ADDRESS, port=self.mail_server.port)
+            mail = replace(mail, security="none", user="", password="")
+            import_config(self.db, replace(config, mail=mail))
         if own_prompts is not None:
             self.settings.own_recordings.symlink_to(own_prompts)
         self.asterisk: AsteriskInstance = prepare_box(self.settings, program)
-        self.exchange = Exchange(
-            program,
-            folder / "exchange",
+        self.exchange = self._exchange()
+        self._supervisor: subprocess.Popen[bytes] | None = None
+
+    def _exchange(self) -> Exchange:
+        """The exchange and the phones of the office, as they are in the store."""
+        return Exchange(
+            self.program,
+            self.folder / "exchange",
             ExchangePorts(
                 free_port(),
                 self.settings.sip_lines[0].port,
@@ -143,11 +148,17 @@ class SimulatedOffice:
             box_port=self.settings.sip_port,
             phones=phones(self.db),
             prompts=self.settings.prompts,
-            music=program.music,
+            music=self.program.music,
         )
-        self._supervisor: subprocess.Popen[bytes] | None = None
 
     # --- the parts
+
+    def plug_in_phones(self) -> None:
+        """Somebody has entered at the phones what the box wants; returns when they are registered."""
+        self.exchange.stop()
+        self.exchange = self._exchange()
+        self.exchange.start()
+        self.wait_for("the phones are registered", self._phones_registered)
 
     def start(self, *, supervisor: bool = True) -> None:
         """Start everything; returns when the phones are registered and calls can come in."""
