@@ -78,8 +78,12 @@ def save(
         return False
     except ConfigError as error:
         for problem in error.problems:
-            name = field_of(problem)
-            sentence = in_words(problem, t)
+            name, sentence = field_of(problem), in_words(problem, t)
+            if name is None and problem.code == "twice" and problem.path[2] in form.values:
+                # What was entered here is there elsewhere, where it comes later in the settings.
+                name = str(problem.path[2])
+                value, place = problem.said(t.language)["value"], _place(problem, written, t)
+                sentence = t("problem.twice", value=value, where=place)
             if name is None:
                 form.elsewhere.append(f"{_place(problem, written, t)}: {sentence}")
             elif sentence not in form.faults.setdefault(name, []):

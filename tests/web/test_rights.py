@@ -20,7 +20,14 @@ from webui import create_app
 from webui.texts import TEXTS
 from webui.who_may import ADMIN, ANYBODY, OFFICE, WHO_MAY
 
-EXAMPLES = {"token": "x", "message": 1, "language": "de", "key": "greeting", "filename": "board.css"}
+EXAMPLES = {
+    "token": "x",
+    "message": 1,
+    "language": "de",
+    "key": "greeting",
+    "filename": "board.css",
+    "name": "anna",
+}
 
 
 @pytest.fixture
@@ -57,10 +64,13 @@ def test_what_is_open_to_strangers_and_what_only_an_admin_may() -> None:
     assert those(ANYBODY) == {
         *("static", "signing_in.sign_in", "signing_in.check", "signing_in.by_link", "signing_in.follow_link"),
         *("signing_in.first_start", "signing_in.take_over", "wall.page", "wall.board", "wall.events"),
+        "phone_app.settings",
     }
     assert those(ADMIN) == {
         *("prompts.one", "prompts.upload", "prompts.undo", "prompts.built_in"),
         *("people.page", "people.set_person", "people.remove", "people.wall_link"),
+        *("setup.page", "setup.answer"),
+        *(endpoint for endpoint in WHO_MAY if endpoint.startswith(("departments.", "agents."))),
     }
     assert those(ANYBODY) | those(ADMIN) | those(OFFICE) == set(WHO_MAY)
 
@@ -205,6 +215,7 @@ NASTY = (
     *("", "0", "-1", "1", "9" * 400, "1e9", "\x00", "\ud7ff", "ä" * 300, "' OR 1=1 --"),
     *("<script>alert(1)</script>", "../../etc/passwd", "{{ 7*7 }}", "%s%n", "\r\nX: y", "agent:anna"),
     *("message:1", "callback:1", "greeting"),
+    *("support", "desk_1", "anna", "08:00-12:00", "2026-12-24", "0931 55510"),
     *("2026-02-30", "9999-12-31", "0001-01-01", "week", "de", "admin", "//evil.example", "\u202e"),
 )
 FIELDS = (
@@ -224,6 +235,10 @@ FIELDS = (
         "search",
     ),
     *("search", "period", "until", "lang", "withdraw", "download", "new", "file"),
+    *("title", "numbers", "extension", "departments", "languages", "choices", "mon", "always_open"),
+    *("special_first", "special_last", "special_times", "menu_1", "ring_seconds", "ticket_digits"),
+    *("duty_name", "duty_contacts", "weeks", "first_week", "date_first", "date_duty", "serial"),
+    *("office_name", "mail_host", "mail_port", "person", "hours"),
 )
 
 
