@@ -513,13 +513,20 @@ class Switchboard:
 
     def _line_lamps(self) -> dict[str, Pattern]:
         """The lamps of the lines; of one over the network Asterisk tells at once, as it does of a phone."""
-        waiting = [place.channel for place in self._line.values() if not self._is_talking(place)]
         cards = {state.line: state.phone_state for state in self._line_states if state.kind != SIP}
         lamps = {}
         for line, beginnings in self._lines.items():
             state = cards.get(line) or self._phones.get(line, PhoneState.UNREACHABLE)
-            called_on = any(channel.startswith(tuple(beginnings)) for channel in waiting)
-            lamps[line] = line_lamp(state, caller_waits=called_on)
+            on_it = {
+                call: place
+                for call, place in self._line.items()
+                if place.channel.startswith(tuple(beginnings))
+            }
+            lamps[line] = line_lamp(
+                state,
+                caller_waits=not all(self._is_talking(place) for place in on_it.values()),
+                on_hold=any(self._music_until.get(call) == math.inf for call in on_it),
+            )
         return lamps
 
     def _is_talking(self, place: _InLine) -> bool:
