@@ -47,6 +47,7 @@ WHO_MAY: Final = {
     "prompts.built_in": ADMIN,
     "numbers.page": OFFICE,
     "numbers.table": OFFICE,
+    "guide.page": OFFICE,
     "people.page": ADMIN,
     "people.set_person": ADMIN,
     "people.remove": ADMIN,
