@@ -17,7 +17,20 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from appliance.store import users
 from appliance.store.database import open_store
-from webui import agents, departments, inbox, lines, numbers, people, prompts, setup, signing_in, today, wall
+from webui import (
+    agents,
+    departments,
+    guide,
+    inbox,
+    lines,
+    numbers,
+    people,
+    prompts,
+    setup,
+    signing_in,
+    today,
+    wall,
+)
 from webui.box import Box
 from webui.live import LiveStreams
 from webui.texts import LANGUAGES, TEXTS
@@ -83,7 +96,10 @@ def create_app(
     app.extensions["office"] = Office(store_path, box, live)
     app.extensions["place_call"] = place_call
     protection = CSRFProtect(app)
-    for page in (signing_in, today, wall, inbox, setup, departments, agents, lines, prompts, numbers, people):
+    for page in (
+        *(signing_in, today, wall, inbox, setup, departments, agents, lines, prompts, numbers, people),
+        guide,
+    ):
         app.register_blueprint(page.pages)
     app.register_blueprint(agents.app_pages)
     app.teardown_appcontext(close_store)

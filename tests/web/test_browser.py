@@ -44,6 +44,7 @@ PAGES = {
     "phone": "/agents/phones/desk_1",
     "lines": "/lines",
     "people": "/people",
+    "guide": "/guide",
     "password": "/my-password",
 }
 PHONE = {"width": 390, "height": 844}
