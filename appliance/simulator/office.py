@@ -94,7 +94,7 @@ class MailServer:
 
 
 class SimulatedOffice:
-    """Starts and stops all of it; also each part alone, as life does. With no config nothing is set up yet."""
+    """Starts and stops all of it; also each part alone, as life does. Without a config nothing is set up."""
 
     _names = itertools.count(1)
 

@@ -193,7 +193,10 @@ def end_session(db: Database, token: str) -> None:
 
 
 def new_link(db: Database, kind: str, expires_at: datetime, user: str = "") -> str:
-    """The secret of a new link: 'sign in', 'first start', 'wall' or 'phone'. Older ones of the kind and user end."""
+    """The secret of a new link: 'sign in', 'first start', 'wall' or 'phone'.
+
+    Older ones of the kind and user end.
+    """
     token = _typed_code() if kind == "first start" else secrets.token_urlsafe(24)
     with exclusive(db):
         db.execute("DELETE FROM links WHERE kind = ? AND user = ?", [kind, user])

@@ -10,6 +10,7 @@ from sqlite_utils import Database
 
 from appliance.store.database import open_store
 from tests.unit.seed import NEW_DEPARTMENT, NEW_OFFICE
+from tests.web.set_up_office import SetUpOffice, set_up_office
 from tests.web.visiting import Visitor, lamp, session_cookie, visitor
 from webui import create_app, serve
 
@@ -70,3 +71,19 @@ def port(path: Path, db: Database) -> Iterator[int]:  # noqa: ARG001 - the offic
 def cookie(client: Visitor) -> str:
     """The admin's session, as a browser sends it."""
     return session_cookie(client)
+
+
+@pytest.fixture
+def office(tmp_path: Path) -> Iterator[SetUpOffice]:
+    """An office that is set up as the example says, for tests of forms."""
+    office = set_up_office(tmp_path)
+    yield office
+    office.db.close()
+
+
+@pytest.fixture
+def empty(tmp_path: Path) -> Iterator[SetUpOffice]:
+    """An office in which nothing is set up yet."""
+    office = set_up_office(tmp_path, empty=True)
+    yield office
+    office.db.close()

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
-import pytest
 from sqlite_utils import Database
 from werkzeug.test import TestResponse
 
@@ -95,13 +93,13 @@ class Fields(HTMLParser):
             self.values[name] = value
 
 
-@pytest.fixture
-def office(tmp_path: Path) -> Iterator[SetUpOffice]:
-    settings = settings_of(tmp_path)
+def set_up_office(folder: Path, *, empty: bool = False) -> SetUpOffice:
+    """The office in this folder; whoever asks for it closes its store. `empty`: nothing is set up yet."""
+    settings = settings_of(folder)
     db = open_store(settings.store, durable=False)
-    import_config(db, read_config(EXAMPLE.read_text("utf-8")))
+    if not empty:
+        import_config(db, read_config(EXAMPLE.read_text("utf-8")))
     box = BoxOfSettings(settings)
     browser = visitor(create_app(settings.store, box=box))
     browser.sign_in(db, "ada")
-    yield SetUpOffice(db, browser, box)
-    db.close()
+    return SetUpOffice(db, browser, box)

@@ -1,26 +1,22 @@
-"""The forms of people and phones, a phone's page with its codes, pairing of desk boxes, the first questions."""
+"""The forms of people and phones, a phone's page with its codes, desk boxes, the first five questions."""
 
 from __future__ import annotations
 
 import random
 import re
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
 import pytest
 
-from appliance.office_page import BoxOfSettings
+from appliance.hotline.line_states import LineState, Trouble
 from appliance.store import boxes, times, users
 from appliance.store.config_change import read_document
-from appliance.store.database import open_store
 from appliance.store.lines import keep_line_states
-from tests.web.busy_office import settings_of
-from tests.web.set_up_office import SetUpOffice, office  # noqa: F401 - a fixture
+from tests.web.set_up_office import SetUpOffice
 from tests.web.test_rights import FIELDS, NASTY
 from tests.web.visiting import HERE, element, visitor, words
-from webui import create_app
 from webui.texts import TEXTS
 
 de = TEXTS["de"]
@@ -30,14 +26,14 @@ def text_of(answer: Any) -> str:
     return str(answer.get_data(as_text=True))
 
 
-def test_a_form_sent_as_it_is_changes_nothing(office: SetUpOffice) -> None:  # noqa: F811
+def test_a_form_sent_as_it_is_changes_nothing(office: SetUpOffice) -> None:
     before = office.document
     for name in ("anna", "bert", "clara"):
         assert office.send(f"/agents/{name}", office.form(f"/agents/{name}")).status_code == 303
     assert office.document == before
 
 
-def test_a_new_person_gets_a_phone_with_a_secret_of_its_own(office: SetUpOffice) -> None:  # noqa: F811
+def test_a_new_person_gets_a_phone_with_a_secret_of_its_own(office: SetUpOffice) -> None:
     values = office.form("/agents/new")
     answer = office.send(
         "/agents/new", values, title="Dörte Öz", extension="24", departments=["support"], languages=["de"]
@@ -75,7 +71,7 @@ def test_what_cannot_be_is_said_beside_its_field(
     where: str,
     changed: dict[str, Any],
     field: str,
-    sentence: str,  # noqa: F811
+    sentence: str,
 ) -> None:
     before = office.document
     usual = {"title": "Eva Kern", "extension": "29", "departments": ["support"], "languages": ["de"]}
@@ -85,7 +81,7 @@ def test_what_cannot_be_is_said_beside_its_field(
     assert office.document == before
 
 
-def test_the_second_who_edits_a_person_is_told(office: SetUpOffice) -> None:  # noqa: F811
+def test_the_second_who_edits_a_person_is_told(office: SetUpOffice) -> None:
     first, second = office.form("/agents/anna"), office.form("/agents/anna")
     assert office.send("/agents/anna", first, extension="27").status_code == 303
     page = text_of(office.send("/agents/anna", second, title="Anna Groß"))
@@ -94,7 +90,7 @@ def test_the_second_who_edits_a_person_is_told(office: SetUpOffice) -> None:  # 
     assert office.section("agent", "anna")["title"] == "Anna Berger"
 
 
-def test_who_leaves_leaves_the_phone_and_who_comes_may_take_it(office: SetUpOffice) -> None:  # noqa: F811
+def test_who_leaves_leaves_the_phone_and_who_comes_may_take_it(office: SetUpOffice) -> None:
     remove = "/agents/anna/remove"
     assert office.send(remove, office.form("/agents/anna", remove)).status_code == 303
     assert words(office.get("/agents"), "phone-desk_1").startswith("21 desk_1")
@@ -105,7 +101,7 @@ def test_who_leaves_leaves_the_phone_and_who_comes_may_take_it(office: SetUpOffi
     assert office.section("agent", "nora")["phone"] == "desk_1"
 
 
-def test_a_phone_that_is_nobodys_comes_gets_a_new_secret_and_goes(office: SetUpOffice) -> None:  # noqa: F811
+def test_a_phone_that_is_nobodys_comes_gets_a_new_secret_and_goes(office: SetUpOffice) -> None:
     values = office.form("/agents", "/agents/phones")
     for wrong in ("", "1", "21", "112"):
         assert office.send("/agents/phones", values, extension=wrong).status_code == 400
@@ -120,7 +116,7 @@ def test_a_phone_that_is_nobodys_comes_gets_a_new_secret_and_goes(office: SetUpO
     assert office.browser.get(where).status_code == 404
 
 
-def test_a_phone_somebody_has_is_not_removed(office: SetUpOffice) -> None:  # noqa: F811
+def test_a_phone_somebody_has_is_not_removed(office: SetUpOffice) -> None:
     seen = office.form("/agents/phones/desk_1", "/agents/phones/desk_1/secret")
     answer = office.send("/agents/phones/desk_1/remove", seen)
     assert answer.status_code == 400
@@ -131,7 +127,7 @@ def test_a_phone_somebody_has_is_not_removed(office: SetUpOffice) -> None:  # no
 # --- codes
 
 
-def test_an_app_reads_the_settings_by_its_code_and_nothing_else_does(office: SetUpOffice) -> None:  # noqa: F811
+def test_an_app_reads_the_settings_by_its_code_and_nothing_else_does(office: SetUpOffice) -> None:
     where = "/agents/phones/desk_1"
     page = text_of(office.send(f"{where}/code", office.form(where, f"{where}/code")))
     assert page.count("<svg") >= 2
@@ -153,7 +149,7 @@ def test_an_app_reads_the_settings_by_its_code_and_nothing_else_does(office: Set
 # --- desk boxes
 
 
-def test_a_box_is_paired_by_its_next_press_and_unpaired(office: SetUpOffice) -> None:  # noqa: F811
+def test_a_box_is_paired_by_its_next_press_and_unpaired(office: SetUpOffice) -> None:
     boxes.note_there(office.db, "00000000000051af", "/dev/x", "1", times.now())
     assert "gehört niemandem" in words(office.get("/agents"), "boxes")
     assert office.send("/agents/anna/pair", office.form("/agents", "/agents/anna/pair")).status_code == 303
@@ -171,9 +167,7 @@ def test_a_box_is_paired_by_its_next_press_and_unpaired(office: SetUpOffice) -> 
 # --- lines
 
 
-def test_the_lines_are_told_in_words(office: SetUpOffice) -> None:  # noqa: F811
-    from appliance.hotline.line_states import LineState, Trouble
-
+def test_the_lines_are_told_in_words(office: SetUpOffice) -> None:
     states = [LineState("isdn", "bri-ptp", 4, 4, 0), LineState("amt", "fxo", 1, 0, 1, Trouble.NO_SIGNAL)]
     keep_line_states(office.db, states, times.now())
     page = office.get("/lines")
@@ -184,16 +178,6 @@ def test_the_lines_are_told_in_words(office: SetUpOffice) -> None:  # noqa: F811
 
 
 # --- the first five questions
-
-
-@pytest.fixture
-def empty(tmp_path: Path) -> SetUpOffice:
-    settings = settings_of(tmp_path)
-    db = open_store(settings.store, durable=False)
-    box = BoxOfSettings(settings)
-    browser = visitor(create_app(settings.store, box=box))
-    browser.sign_in(db, "ada")
-    return SetUpOffice(db, browser, box)
 
 
 ANSWERS = {
@@ -234,7 +218,7 @@ def test_a_wrong_answer_is_told_beside_it_and_nothing_is_set_up(
 # --- anything at all
 
 
-def test_whatever_is_sent_to_the_forms_is_answered_in_words(office: SetUpOffice) -> None:  # noqa: F811
+def test_whatever_is_sent_to_the_forms_is_answered_in_words(office: SetUpOffice) -> None:
     """Odd changes to forms that are really there: none breaks the page, and what is saved is always right."""
     dice = random.Random("forms")
     forms = {

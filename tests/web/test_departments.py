@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from appliance.store.config_change import standing
-from tests.web.set_up_office import SetUpOffice, office  # noqa: F401 - a fixture
+from tests.web.set_up_office import SetUpOffice
 from tests.web.visiting import element, words
 from webui.texts import TEXTS
 
@@ -19,7 +19,7 @@ def text_of(answer: Any) -> str:
     return str(answer.get_data(as_text=True))
 
 
-def test_a_form_sent_as_it_is_changes_nothing(office: SetUpOffice) -> None:  # noqa: F811
+def test_a_form_sent_as_it_is_changes_nothing(office: SetUpOffice) -> None:
     before = office.document
     for name in ("support", "accounting", "main"):
         where = f"/departments/{name}"
@@ -29,13 +29,14 @@ def test_a_form_sent_as_it_is_changes_nothing(office: SetUpOffice) -> None:  # n
     assert office.section("department", "accounting")["hours"] == hours
 
 
-def test_everything_in_the_form_is_saved(office: SetUpOffice) -> None:  # noqa: F811
+def test_everything_in_the_form_is_saved(office: SetUpOffice) -> None:
     values = office.form(WHERE)
     answer = office.send(
         WHERE,
         values,
         title="Buchhaltung & Kasse", numbers="0931 555-20, 0931 555-30", extension="", mon="09:00-12:00",
-        sun="10:00-11:00", special_first=["2026-12-24", "2026-12-31", ""], special_last=["", "2027-01-02", ""],
+        sun="10:00-11:00", special_last=["", "2027-01-02", ""],
+        special_first=["2026-12-24", "2026-12-31", ""],
         special_times=["", "10:00-12:00", ""], choices=["callback"], ring_seconds="31", ticket_from="0",
         ticket_digits="6", ticket_prefixes="4, 70", announce_ticket="on", mailbox="kasse@x.example",
     )  # fmt: skip
@@ -71,8 +72,9 @@ def test_everything_in_the_form_is_saved(office: SetUpOffice) -> None:  # noqa: 
         ({"mailbox": "kasse"}, "mailbox", "keine Mailadresse"),
         ({"mon": "8 bis 12"}, "mon", "keine Zeitspanne"),
         ({"mon": "08:00-12:00, 11:00-13:00"}, "mon", "überschneiden"),
-        ({"special_first": ["2026-02-30"], "special_last": [""], "special_times": [""]}, "special_0", "kein Datum"),
-        ({"special_first": ["2026-12-24"] * 2, "special_last": ["", ""], "special_times": ["", "10:00-11:00"]},
+        ({"special_first": ["2026-02-30"], "special_last": [""], "special_times": [""]},
+         "special_0", "kein Datum"),
+        ({"special_first": ["2026-12-24"] * 2, "special_last": [""] * 2, "special_times": ["", "10:00-11:00"]},
          "special_0", "denselben Tag"),
         ({"choices": ["wait"]}, "choices", "Nur warten lassen"),
         ({"choices": []}, "choices", "Hier muss etwas stehen."),
@@ -84,7 +86,7 @@ def test_everything_in_the_form_is_saved(office: SetUpOffice) -> None:  # noqa: 
         ({"menu_1": "support", "menu_2": "main"}, "menu_2", "hat selbst ein Menü"),
         ({"language": "fr"}, "language", "gibt es hier nicht"),
         ({"greeting": "../x"}, "greeting", "geht nicht"),
-        ({day: "" for day in ("mon", "tue", "wed", "thu", "fri")} | {"special_first": [], "special_last": [],
+        (dict.fromkeys(("mon", "tue", "wed", "thu", "fri"), "") | {"special_first": [], "special_last": [],
          "special_times": []}, "hours", "immer geschlossen"),
     ],
 )  # fmt: skip
@@ -92,7 +94,7 @@ def test_what_cannot_be_is_said_beside_its_field_and_changes_nothing(
     office: SetUpOffice,
     changed: dict[str, Any],
     field: str,
-    sentence: str,  # noqa: F811
+    sentence: str,
 ) -> None:
     before = office.document
     values = office.form(WHERE)
@@ -104,14 +106,14 @@ def test_what_cannot_be_is_said_beside_its_field_and_changes_nothing(
     assert office.document == before
 
 
-def test_what_was_entered_stays_in_the_form_that_is_refused(office: SetUpOffice) -> None:  # noqa: F811
+def test_what_was_entered_stays_in_the_form_that_is_refused(office: SetUpOffice) -> None:
     page = text_of(office.send(WHERE, office.form(WHERE), title="<script>alert(1)</script>", mon="immer"))
     assert "<script>alert" not in page
     assert 'value="&lt;script&gt;alert(1)&lt;/script&gt;"' in page
     assert 'value="immer"' in page
 
 
-def test_the_second_of_two_who_edit_the_same_is_told_and_may_insist(office: SetUpOffice) -> None:  # noqa: F811
+def test_the_second_of_two_who_edit_the_same_is_told_and_may_insist(office: SetUpOffice) -> None:
     first, second = office.form(WHERE), office.form(WHERE)
     assert office.send(WHERE, first, title="Kasse").status_code == 303
     answer = office.send(WHERE, second, mailbox="neu@x.example")
@@ -126,14 +128,14 @@ def test_the_second_of_two_who_edit_the_same_is_told_and_may_insist(office: SetU
     assert office.section("department", "accounting")["mailbox"] == "neu@x.example"
 
 
-def test_two_who_edit_different_departments_do_not_meet(office: SetUpOffice) -> None:  # noqa: F811
+def test_two_who_edit_different_departments_do_not_meet(office: SetUpOffice) -> None:
     one, other = office.form(WHERE), office.form("/departments/support")
     assert office.send(WHERE, one, title="Kasse").status_code == 303
     assert office.send("/departments/support", other, title="Hilfe").status_code == 303
     assert {each["title"] for each in office.document["department"]} == {"Kasse", "Hilfe", "Zentrale"}
 
 
-def test_a_department_is_added_and_removed(office: SetUpOffice) -> None:  # noqa: F811
+def test_a_department_is_added_and_removed(office: SetUpOffice) -> None:
     values = office.form("/departments/new")
     refused = office.send("/departments/new", values, title="Einkauf")
     assert de("problem.department without number") in words(text_of(refused), "numbers-wrong")
@@ -148,7 +150,7 @@ def test_a_department_is_added_and_removed(office: SetUpOffice) -> None:  # noqa
     assert office.browser.get(where).status_code == 404
 
 
-def test_a_department_others_depend_on_is_not_removed_and_it_says_why(office: SetUpOffice) -> None:  # noqa: F811
+def test_a_department_others_depend_on_is_not_removed_and_it_says_why(office: SetUpOffice) -> None:
     before = office.document
     answer = office.send(f"{WHERE}/remove", office.form(WHERE, f"{WHERE}/remove"))
     assert answer.status_code == 400
@@ -161,11 +163,12 @@ def test_a_department_others_depend_on_is_not_removed_and_it_says_why(office: Se
 # --- on call
 
 
-def test_a_rota_is_set_up_changed_and_ended(office: SetUpOffice) -> None:  # noqa: F811
+def test_a_rota_is_set_up_changed_and_ended(office: SetUpOffice) -> None:
     where = f"{WHERE}/rota"
     values = office.form(where)
     answer = office.send(
-        where, values, duty_name=["Anna", "Bert B."], duty_contacts=["0171 2345678, Anna Berger", "0171 2345679"],
+        where, values, duty_name=["Anna", "Bert B."],
+        duty_contacts=["0171 2345678, Anna Berger", "0171 2345679"],
         weeks="Anna, Bert B.", first_week="2026-11-30", hand_over_time="09:30", sat="Bert B.",
         date_first=["2026-12-24"], date_last=["2026-12-26"], date_duty=["anna"],
     )  # fmt: skip
@@ -199,7 +202,7 @@ def test_a_rota_that_cannot_be_is_refused(
     office: SetUpOffice,
     changed: dict[str, Any],
     field: str,
-    sentence: str,  # noqa: F811
+    sentence: str,
 ) -> None:
     where = f"{WHERE}/rota"
     usual = {
@@ -217,14 +220,14 @@ def test_a_rota_that_cannot_be_is_refused(
 # --- the picture, the ear
 
 
-def test_the_week_is_drawn_and_the_next_weeks_are_listed(office: SetUpOffice) -> None:  # noqa: F811
+def test_the_week_is_drawn_and_the_next_weeks_are_listed(office: SetUpOffice) -> None:
     page = office.get(WHERE)
     assert page.count('class="weekday"') == 7
     assert page.count('class="is-open') <= 9
     assert office.get("/departments/support").count('class="is-open') == 7
 
 
-def test_the_caller_of_an_office_where_nobody_is_leaves_a_message(office: SetUpOffice) -> None:  # noqa: F811
+def test_the_caller_of_an_office_where_nobody_is_leaves_a_message(office: SetUpOffice) -> None:
     page = office.get("/departments/support/ear")
     heard = words(page, "ear")
     assert heard.startswith("Hört Herzlich willkommen.")
@@ -234,7 +237,7 @@ def test_the_caller_of_an_office_where_nobody_is_leaves_a_message(office: SetUpO
     assert not office.db.execute("SELECT 1 FROM calls").fetchone(), "nothing is written"
 
 
-def test_an_agent_sees_no_forms(office: SetUpOffice) -> None:  # noqa: F811
+def test_an_agent_sees_no_forms(office: SetUpOffice) -> None:
     office.browser.sign_in(office.db, "bob", "agent")
     assert office.browser.get("/departments").status_code == 403
     assert element(office.browser.get("/lines").get_data(as_text=True), "hardware")
