@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from appliance.callers_ear import caller_hears
 from appliance.simulator.office import SimulatedOffice
 from appliance.store import config_change
 from appliance.store.config_change import Document
@@ -70,3 +71,14 @@ def test_what_asterisk_refuses_leaves_the_phones_as_they_were(
     assert dialplan.read_text() == before
     assert "geheim-desk-1" in office.asterisk.ask("pjsip show auth desk_1")
     assert config_change.standing(office.db).in_force_at is None
+
+
+def test_what_the_callers_ear_tells_is_what_is_heard(office: SimulatedOffice) -> None:
+    told = caller_hears(office.db, office.settings, "support")
+    caller = office.caller()
+    caller.dials("0931 555-10")
+    heard = None
+    for prompt in (prompt for step in told for prompt in step.prompts if prompt != "message-thanks"):
+        heard = caller.hears(prompt, after=heard, timeout_seconds=20)
+    assert [step.kind for step in told][-3:] == ["records", "hears", "ends"]
+    caller.hangs_up()
