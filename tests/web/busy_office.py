@@ -9,13 +9,16 @@ from pathlib import Path
 
 from sqlite_utils import Database
 
+from appliance.hotline.line_states import LineState, Trouble
 from appliance.mail import files, sound
 from appliance.office_page import BoxOfSettings
 from appliance.settings import Settings
 from appliance.store import ledger, own_prompts, times
 from appliance.store.attention import show_attention
 from appliance.store.config import import_config, read_config
+from appliance.store.config_change import note_in_force
 from appliance.store.database import open_store
+from appliance.store.lines import keep_line_states
 from appliance.telephony.prompts.install import install_prompts
 from appliance.telephony.prompts.sounds import samples
 from appliance.telephony.prompts.speech import speech_file
@@ -65,6 +68,9 @@ def busy_office(folder: Path) -> tuple[BoxOfSettings, Settings, Database]:
         _messages(db, settings, departments)
     show_attention(db, [("mail", "1 Nachricht wartet auf den Mailserver: Er ist nicht zu erreichen",
                          "1 message waits for the mail server: it cannot be reached")])  # fmt: skip
+    troubled = LineState("isdn", "bri-ptp", 4, 0, 4, Trouble.NO_SIGNAL)
+    keep_line_states(db, [LineState("line", "sip", 4, 1, 3), troubled], times.now())
+    note_in_force(db, 1, times.now())
     own_prompts.set_sound(db, "greeting", "de", VOICE.tobytes(), "ada", times.now())
     return BoxOfSettings(settings), settings, db
 
