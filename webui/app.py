@@ -139,7 +139,7 @@ def create_app(
         if user() is not None:
             return refusal("error.may_not", 403)
         if request.method in SAFE_METHODS and endpoint.endswith(
-            (".page", ".one", ".new", ".rota", ".ear", ".phone", ".my_password")
+            (".page", ".one", ".new", ".rota", ".ear", ".phone", ".office", ".my_password")
         ):
             return signing_in.ask_to_sign_in(request.full_path.rstrip("?"))
         return refusal("error.401", 401)

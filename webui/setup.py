@@ -1,17 +1,20 @@
-"""The first five questions: after them somebody who calls reaches somebody who answers."""
+"""The first five questions, after which who calls reaches somebody who answers; later, the office itself."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from flask import Blueprint, Response
+from flask import Blueprint, Response, request
 from werkzeug.wrappers import Response as AnyResponse
 
-from appliance.store.config_change import Document, digest, read_document
+from appliance.store import times
+from appliance.store.config_change import Document, digest, read_document, standing
 from appliance.store.config_errors import Problem
+from appliance.store.office import office_facts
 from webui import agent_form, department_form
-from webui.settings_form import Form, posted, save, slug, whole, words
+from webui.settings_form import Form, Section, Values, differences, posted, save, slug, whole, words
 from webui.visit import go, show, store, texts
+from webui.wording import Words
 
 pages: Final = Blueprint("setup", __name__, url_prefix="/setup")
 
@@ -63,6 +66,61 @@ def answer() -> AnyResponse:
         return _form(form)
     phone = read_document(store())["phone"][0]["name"]
     return go(f"/agents/phones/{phone}")
+
+
+@pages.get("/office")
+def office() -> AnyResponse:
+    """Name, place and language of the office."""
+    section = read_document(store()).get("office")
+    if section is None:
+        return go("/setup")
+    return _office_form(Form(_office_values(section), seen=digest(section)))
+
+
+@pages.post("/office")
+def change_office() -> AnyResponse:
+    """Change them; numbers that are written short are understood by country and area code."""
+    form = Form(posted(f"office_{key}" for key in OFFICE), seen=request.form.get("seen", ""))
+    if not read_document(store()):
+        return go("/setup")
+
+    def edit(document: Document) -> None:
+        document["office"] |= {key: form.values[f"office_{key}"] for key in OFFICE}
+
+    if not save(
+        edit,
+        form,
+        what="office changed",
+        subject="office",
+        section=lambda document: document["office"],
+        field_of=_field_of_office,
+        t=texts(),
+    ):
+        now = read_document(store())["office"]
+        if form.somebody_else:
+            form.seen, form.meanwhile = digest(now), differences(form.values, _office_values(now))
+        return _office_form(form)
+    return go("/setup/office")
+
+
+def _office_values(section: Section) -> Values:
+    return {f"office_{key}": section[key] for key in OFFICE}
+
+
+def _field_of_office(problem: Problem) -> str | None:
+    return _field_of(problem) if problem.path[:1] == ("office",) else None
+
+
+def _office_form(form: Form) -> Response:
+    facts, now = office_facts(store()), times.now()
+    return show(
+        "office.html",
+        400 if form.is_wrong else 200,
+        form=form,
+        standing=standing(store()),
+        text=times.to_text,
+        w=Words(texts(), now, facts.country, facts.time_zone),
+    )
 
 
 def _document(form: Form) -> Document:

@@ -65,6 +65,8 @@ WHO_MAY: Final = {
     "lines.page": OFFICE,
     "setup.page": ADMIN,
     "setup.answer": ADMIN,
+    "setup.office": ADMIN,
+    "setup.change_office": ADMIN,
     "prompts.page": OFFICE,
     "prompts.sound": OFFICE,
     "prompts.one": ADMIN,

@@ -215,6 +215,20 @@ def test_a_wrong_answer_is_told_beside_it_and_nothing_is_set_up(
     assert read_document(empty.db) == {}
 
 
+def test_the_office_itself_is_changed_later(office: SetUpOffice) -> None:
+    where, before = "/setup/office", office.document["office"]
+    assert office.send(where, office.form(where)).status_code == 303
+    assert office.document["office"] == before, "sent as it is, nothing changes"
+    first, second = office.form(where), office.form(where)
+    assert office.send(where, first, office_name="Kanzlei Weiß").status_code == 303
+    assert de("form.somebody_else") in words(text_of(office.send(where, second)), "refused")
+    wrong = office.send(where, office.form(where), office_state="XY", office_country="Bayern")
+    assert words(text_of(wrong), "office_country-wrong")
+    assert office.document["office"] == before | {"name": "Kanzlei Weiß"}
+    abroad = office.send(where, office.form(where), office_country="AT", office_state="", office_area_code="")
+    assert "Abteilung Technik" in words(text_of(abroad), "refused") or abroad.status_code == 303
+
+
 # --- anything at all
 
 

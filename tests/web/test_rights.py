@@ -69,8 +69,7 @@ def test_what_is_open_to_strangers_and_what_only_an_admin_may() -> None:
     assert those(ADMIN) == {
         *("prompts.one", "prompts.upload", "prompts.undo", "prompts.built_in"),
         *("people.page", "people.set_person", "people.remove", "people.wall_link"),
-        *("setup.page", "setup.answer"),
-        *(endpoint for endpoint in WHO_MAY if endpoint.startswith(("departments.", "agents."))),
+        *(endpoint for endpoint in WHO_MAY if endpoint.startswith(("departments.", "agents.", "setup."))),
     }
     assert those(ANYBODY) | those(ADMIN) | those(OFFICE) == set(WHO_MAY)
 
