@@ -8,7 +8,7 @@ from flask import Blueprint, Response, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from appliance.store import times
-from appliance.store.config_change import Document, digest, read_document, standing
+from appliance.store.config_change import Document, digest, read_document, standing, write_numbers_whole
 from appliance.store.config_errors import Problem
 from appliance.store.office import office_facts
 from webui import agent_form, department_form
@@ -79,12 +79,13 @@ def office() -> AnyResponse:
 
 @pages.post("/office")
 def change_office() -> AnyResponse:
-    """Change them; numbers that are written short are understood by country and area code."""
+    """Change them; the telephone numbers stay what they are."""
     form = Form(posted(f"office_{key}" for key in OFFICE), seen=request.form.get("seen", ""))
     if not read_document(store()):
         return go("/setup")
 
     def edit(document: Document) -> None:
+        write_numbers_whole(store(), document)
         document["office"] |= {key: form.values[f"office_{key}"] for key in OFFICE}
 
     if not save(

@@ -50,6 +50,20 @@ def read_document(db: Database) -> Document:
         return {}
 
 
+def write_numbers_whole(db: Database, document: Document) -> None:
+    """Write the telephone numbers of the document with their country, as they are in the store.
+
+    They mean the same then in whatever country and area code the office is.
+    """
+    config = export_config(db)
+    for section, department in zip(document["department"], config.departments, strict=True):
+        section["numbers"] = list(department.numbers)
+    for section, block in zip(document.get("block", []), config.blocks, strict=True):
+        section["number"] = block.number
+    for section, rota in zip(document.get("rota", []), config.rotas, strict=True):
+        section["duties"] = {duty: list(contacts) for duty, contacts in rota.duties}
+
+
 def digest(part: object) -> str:
     """A short text that is another one whenever this part of a document is."""
     return hashlib.sha256(json.dumps(part, sort_keys=True).encode()).hexdigest()[:16]

@@ -225,8 +225,14 @@ def test_the_office_itself_is_changed_later(office: SetUpOffice) -> None:
     wrong = office.send(where, office.form(where), office_state="XY", office_country="Bayern")
     assert words(text_of(wrong), "office_country-wrong")
     assert office.document["office"] == before | {"name": "Kanzlei Weiß"}
-    abroad = office.send(where, office.form(where), office_country="AT", office_state="", office_area_code="")
-    assert "Abteilung Technik" in words(text_of(abroad), "refused") or abroad.status_code == 303
+
+
+def test_an_office_that_moves_keeps_its_numbers(office: SetUpOffice) -> None:
+    before = office.db.execute("SELECT number, department FROM numbers ORDER BY number").fetchall()
+    values = office.form("/setup/office")
+    moved = office.send("/setup/office", values, office_country="AT", office_state="", office_area_code="01")
+    assert moved.status_code == 303
+    assert office.db.execute("SELECT number, department FROM numbers ORDER BY number").fetchall() == before
 
 
 # --- anything at all
