@@ -18,7 +18,7 @@ from appliance.mail.outbox import delivery_state
 from appliance.mail.spool import find_recordings
 from appliance.mail.troubles import in_words
 from appliance.settings import Settings
-from appliance.store import night, times
+from appliance.store import config_change, night, times
 from appliance.store.lines import line_states
 from appliance.store.liveness import supervisor_runs
 from appliance.store.missed import missed_callers
@@ -135,6 +135,7 @@ def look(db: Database, settings: Settings, calls: frozenset[str] | None) -> dict
         "recordings_unreadable": len(list(settings.recordings.glob("*.unreadable"))),
         "prompts_missing": _missing_prompts(db, settings),
         "rota_gaps": _rota_gaps(db),
+        "settings_refused": config_change.standing(db).refused,
         "lines_in_trouble": [
             {"line": state.line, "trouble": str(state.trouble)}
             for state in lasting(
@@ -209,6 +210,14 @@ def troubles(state: dict[str, Any]) -> list[Trouble]:
                 "rota",
                 f"Niemand hat Bereitschaft, obwohl geschlossen ist: {gap}",
                 f"Closed, and nobody is on duty: {gap}",
+            )
+        )
+    if what := state["settings_refused"]:
+        found.append(
+            Trouble(
+                "settings",
+                f"Asterisk nimmt die letzte Änderung der Telefone nicht an ({what}); es gilt die davor.",
+                f"Asterisk does not take the last change of the phones ({what}); the one before still holds.",
             )
         )
     for line in state["lines_in_trouble"]:

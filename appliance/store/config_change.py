@@ -109,8 +109,3 @@ def note_in_force(db: Database, saved: int, now: datetime) -> None:
 def note_refused(db: Database, saved: int, why: str) -> None:
     """Commit that Asterisk did not take this change, unless there is a newer one."""
     db.execute("UPDATE config_state SET refused = ? WHERE saved = ?", [why, saved])
-
-
-def try_again(db: Database) -> None:
-    """What was refused or is in force shall be brought into force again, as after a start of Asterisk."""
-    db.execute("UPDATE config_state SET in_force_at = '', refused = ''")

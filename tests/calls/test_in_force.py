@@ -71,6 +71,11 @@ def test_what_asterisk_refuses_leaves_the_phones_as_they_were(
     assert dialplan.read_text() == before
     assert "geheim-desk-1" in office.asterisk.ask("pjsip show auth desk_1")
     assert config_change.standing(office.db).in_force_at is None
+    status, state = office.command("status")
+    assert (status, state["settings_refused"]) == (1, "phone desk_1")
+    office.db.execute("UPDATE phones SET extension = '31', secret = 'geheim-neu' WHERE name = 'desk_1'")
+    office.db.execute("UPDATE config_state SET saved = saved + 1, in_force_at = '', refused = ''")
+    office.wait_for("the next one is in force", lambda: config_change.standing(office.db).in_force_at)
 
 
 def test_what_the_callers_ear_tells_is_what_is_heard(office: SimulatedOffice) -> None:
