@@ -26,6 +26,7 @@ from appliance.panel_command import panel
 from appliance.settings import Settings, SettingsError, line_text, read_settings
 from appliance.store import ledger, night, people, times
 from appliance.store.callbacks import cancel
+from appliance.store.changes import BY_COMMAND
 from appliance.store.config import ConfigError, export_config, import_config, read_config, write_config
 from appliance.store.database import open_store
 from appliance.store.lines import line_states
@@ -265,7 +266,7 @@ def night_command(settings: Settings, mode: str | None, as_json: bool) -> None:
     """Show the night switch, or move it to MODE."""
     db = _store(settings)
     if mode:
-        night.set_night_mode(db, mode, "command", times.now())
+        night.set_night_mode(db, mode, BY_COMMAND, times.now())
     switch, found = night.night_switch(db), night.forgotten(db, times.now())
     row = {
         "mode": switch.mode,

@@ -32,7 +32,7 @@ from appliance.panel.pins import read_panel_pins
 from appliance.service_manager import FEED_SECONDS, Turns, news, notify
 from appliance.settings import Settings
 from appliance.status import look, troubles
-from appliance.store import callbacks, inbox, ledger, night, people, times
+from appliance.store import callbacks, changes, inbox, ledger, night, people, times
 from appliance.store.attention import show_attention
 from appliance.store.database import open_store
 from appliance.store.lines import keep_line_states
@@ -375,6 +375,7 @@ class Supervisor:
         night.forget_reminders(db, before)
         callbacks.forget(db, before)
         inbox.forget(db, before)
+        changes.forget(db, before)
         for file in self._settings.recordings.glob("*.unreadable"):
             if file.stat().st_mtime < before.timestamp():
                 file.unlink()

@@ -29,6 +29,7 @@ from appliance.hotline.matching import WaitingCaller, ahead_of, match, others_se
 from appliance.hotline.presence import Agent, PhoneState, Presence, Press, after_press, phone_state
 from appliance.hotline.ringing import Chance, Ring
 from appliance.store import callbacks, night, people, times
+from appliance.store.changes import BY_PANEL
 from appliance.store.database import data_version, open_store
 from appliance.store.history import department_history
 from appliance.store.lines import line_states
@@ -350,7 +351,7 @@ class Switchboard:
         for button, press in presses:
             kind, _, name = button.partition(":")
             if kind == "night":
-                night.set_night_mode(self._db, name, "panel", self._clock())
+                night.set_night_mode(self._db, name, BY_PANEL, self._clock())
             elif agent := self._agents.get(name):
                 presence = after_press(agent.presence, press)
                 if presence is not agent.presence:

@@ -11,6 +11,7 @@ from sqlite_utils import Database
 from werkzeug.wrappers import Response as AnyResponse
 
 from appliance.store import night, people, times, users
+from appliance.store.changes import by_page
 from appliance.store.database import exclusive
 from appliance.store.liveness import supervisor_runs
 from webui.board import is_our_number, read_board
@@ -77,7 +78,7 @@ def press() -> AnyResponse:
         with exclusive(store()) as db:
             kind, _, mode = button.partition(":")
             if kind == "night":
-                night.set_night_mode(db, mode, "page", times.now())
+                night.set_night_mode(db, mode, by_page(who().name), times.now())
             else:
                 people.press(db, button)
     except (LookupError, ValueError):

@@ -329,12 +329,18 @@ class Problem:
     def text(self, language: str) -> str:
         """The line, the setting and the sentence, in German ('de') or English."""
         which = 0 if language == "de" else 1
-        said = {key: value if isinstance(value, str) else value[which] for key, value in self.values.items()}
         where = _LINE[which].format(self.line) if self.line else _FILE[which]
+        sentence = self.sentence(language)
+        return f"{where}, {self.field}: {sentence}" if self.field else f"{where}: {sentence}"
+
+    def sentence(self, language: str) -> str:
+        """The sentence alone."""
+        which = 0 if language == "de" else 1
+        said = {key: value if isinstance(value, str) else value[which] for key, value in self.values.items()}
         sentence = SENTENCES[self.code][which].format(**said)
         if self.suggestion:
             sentence += " " + _SUGGESTION[which].format(self.suggestion)
-        return f"{where}, {self.field}: {sentence}" if self.field else f"{where}: {sentence}"
+        return sentence
 
 
 class ConfigError(ValueError):

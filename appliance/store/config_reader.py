@@ -38,7 +38,15 @@ _SEVERAL = ("department", "block", "phone", "agent", "rota")
 
 def read_config(text: str | bytes) -> Config:
     """Read a config file's text. Raises ConfigError with every problem there is."""
-    values, problems = _parse(text)
+    return _read(*_parse(text))
+
+
+def read_values(values: Mapping[str, Any]) -> Config:
+    """The same from values as a config file has them, say those of a form; problems then have no line."""
+    return _read(values, Problems(Lines("")))
+
+
+def _read(values: Mapping[str, Any], problems: Problems) -> Config:
     for key in values:
         if key not in (*_SINGLE, *_SEVERAL):
             problems.add("unknown", (key,), key, similar(key, (*_SINGLE, *_SEVERAL)))

@@ -218,9 +218,27 @@ CREATE TABLE night_switch (
   changed_by TEXT NOT NULL DEFAULT ''
 ) STRICT;
 INSERT INTO night_switch (id, mode, since) VALUES (1, 'auto', {NOW});
+CREATE TABLE changes (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  at TEXT NOT NULL DEFAULT ({NOW}),
+  who TEXT NOT NULL DEFAULT '',
+  how TEXT NOT NULL CHECK (how IN ('page', 'command', 'phone', 'panel')),
+  subject TEXT NOT NULL,
+  differences TEXT NOT NULL,
+  reference INTEGER NOT NULL DEFAULT 0,
+  undoes INTEGER REFERENCES changes (id) ON DELETE SET NULL
+) STRICT;
+CREATE INDEX changes_by_subject ON changes (subject, id);
+CREATE INDEX changes_undone ON changes (undoes) WHERE undoes NOT NULL;
 CREATE TRIGGER night_switch_by_phone_code AFTER UPDATE OF mode ON night_switch
-  WHEN NEW.mode <> OLD.mode AND NEW.since = OLD.since BEGIN
-    UPDATE night_switch SET since = {NOW}, changed_by = 'phone'; END;
+  WHEN NEW.mode <> OLD.mode AND NEW.since = OLD.since AND NEW.changed_by = OLD.changed_by BEGIN
+    INSERT INTO changes (how, subject, differences) VALUES ('phone', 'night',
+      json_array(json_array(json_array('night'), OLD.mode, NEW.mode))); UPDATE night_switch
+    SET since = {NOW}, changed_by = 'phone'; END;
+CREATE TRIGGER night_switch_by_that_phone AFTER UPDATE OF changed_by ON night_switch
+  WHEN OLD.changed_by = 'phone' AND NEW.changed_by LIKE 'phone %' BEGIN
+    UPDATE changes SET who = substr(NEW.changed_by, 7)
+    WHERE id = (SELECT max(id) FROM changes WHERE subject = 'night') AND how = 'phone'; END;
 CREATE TABLE schedule (
   department TEXT NOT NULL REFERENCES departments (name) ON DELETE CASCADE,
   at TEXT NOT NULL,

@@ -14,6 +14,7 @@ from appliance.office_page import BoxOfSettings
 from appliance.settings import Settings
 from appliance.store import ledger, own_prompts, times
 from appliance.store.attention import show_attention
+from appliance.store.changes import by_page
 from appliance.store.config import import_config, read_config
 from appliance.store.database import open_store
 from appliance.telephony.prompts.install import install_prompts
@@ -65,7 +66,7 @@ def busy_office(folder: Path) -> tuple[BoxOfSettings, Settings, Database]:
         _messages(db, settings, departments)
     show_attention(db, [("mail", "1 Nachricht wartet auf den Mailserver: Er ist nicht zu erreichen",
                          "1 message waits for the mail server: it cannot be reached")])  # fmt: skip
-    own_prompts.set_sound(db, "greeting", "de", VOICE.tobytes(), "ada", times.now())
+    own_prompts.set_sound(db, "greeting", "de", VOICE.tobytes(), by_page("ada"), times.now())
     return BoxOfSettings(settings), settings, db
 
 

@@ -60,6 +60,7 @@ def test_what_is_open_to_strangers_and_what_only_an_admin_may() -> None:
     }
     assert those(ADMIN) == {
         *("prompts.one", "prompts.upload", "prompts.undo", "prompts.built_in"),
+        *("system.page", "changes.page", "changes.take_back"),
         *("people.page", "people.set_person", "people.remove", "people.wall_link"),
     }
     assert those(ANYBODY) | those(ADMIN) | those(OFFICE) == set(WHO_MAY)
