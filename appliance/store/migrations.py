@@ -527,6 +527,15 @@ CREATE TRIGGER call_forgotten AFTER DELETE ON calls BEGIN
 CREATE TRIGGER callback_forgotten AFTER DELETE ON callbacks BEGIN
     DELETE FROM inbox WHERE subject = 'callback:' || OLD.id; DELETE FROM acts
     WHERE subject = 'callback:' || OLD.id; END;
+CREATE TABLE wishes (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  kind TEXT NOT NULL CHECK (kind IN ('restart', 'test mail', 'restore', 'forget number', 'factory reset')),
+  detail TEXT NOT NULL,
+  who TEXT NOT NULL,
+  how TEXT NOT NULL,
+  asked_at TEXT NOT NULL,
+  answer TEXT NOT NULL DEFAULT ''
+) STRICT;
 CREATE TABLE own_prompts (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
   prompt TEXT NOT NULL,
