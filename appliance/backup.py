@@ -297,7 +297,7 @@ def _manifest(packed: zipfile.ZipFile) -> dict[str, Any]:
     ):
         raise BackupError(
             "newer",
-            "Diese Sicherung ist von einer neueren Version von Freizeichen; aktualisieren Sie zuerst diese Box.",
+            "Diese Sicherung ist von einer neueren Version von Freizeichen; diese Box zuerst aktualisieren.",
             "This backup was made by a newer version of Freizeichen; update this box first.",
         )
     listed = [entry["name"] for entry in manifest["files"]]

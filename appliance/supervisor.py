@@ -18,10 +18,10 @@ from sqlite_utils import Database
 
 from appliance.bookkeeper import Bookkeeper
 from appliance.calling_back import CallingBack
+from appliance.forgetting import forget_old
 from appliance.house import House, keep_message_of_ended_call
 from appliance.language import say
 from appliance.mail.outbox import Outbox
-from appliance.mail.retention import remove_old
 from appliance.mail.spool import find_recordings
 from appliance.own_prompts import bring_into_force
 from appliance.panel.committed import CommittedLamps
@@ -32,7 +32,7 @@ from appliance.panel.pins import read_panel_pins
 from appliance.service_manager import FEED_SECONDS, Turns, news, notify
 from appliance.settings import Settings
 from appliance.status import look, troubles
-from appliance.store import callbacks, changes, inbox, ledger, night, people, times
+from appliance.store import callbacks, ledger, night, people, times
 from appliance.store.attention import show_attention
 from appliance.store.database import open_store
 from appliance.store.lines import keep_line_states
@@ -370,15 +370,7 @@ class Supervisor:
     def _forget_old(self, db: Database) -> None:
         """Personal data has an end: what is older than the office's retention time goes."""
         before = times.now() - timedelta(days=office_facts(db).retention_days)
-        remove_old(db, self._settings.spool, before)
-        ledger.forget(db, before)
-        night.forget_reminders(db, before)
-        callbacks.forget(db, before)
-        inbox.forget(db, before)
-        changes.forget(db, before)
-        for file in self._settings.recordings.glob("*.unreadable"):
-            if file.stat().st_mtime < before.timestamp():
-                file.unlink()
+        forget_old(db, self._settings, before)
 
     def _remind_of_night_switch(self, db: Database) -> None:
         if night.remind(db, times.now()):

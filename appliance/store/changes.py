@@ -51,9 +51,7 @@ class Difference:
     @property
     def is_secret(self) -> bool:
         """Whether a secret was changed, which is not kept and cannot come back."""
-        return SECRET in (self.before, self.after) or any(
-            isinstance(whole, dict) and SECRET in whole.values() for whole in (self.before, self.after)
-        )
+        return _holds_secret(self.before) or _holds_secret(self.after)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +139,12 @@ def forget(db: Database, before: datetime) -> None:
     """Delete what was changed before an instant."""
     with exclusive(db):
         db.execute("DELETE FROM changes WHERE at < ?", [to_text(before)])
+
+
+def _holds_secret(value: Any) -> bool:
+    if isinstance(value, dict):
+        return any(map(_holds_secret, value.values()))
+    return any(map(_holds_secret, value)) if isinstance(value, list) else bool(value == SECRET)
 
 
 def _settings(path: tuple[str, ...], old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Difference]:
