@@ -16,7 +16,7 @@ from sqlite_utils import Database
 from appliance.mail import files
 from appliance.mail.retention import remove_old, remove_orphans
 from appliance.settings import Settings
-from appliance.store import callbacks, changes, inbox, ledger, night
+from appliance.store import callbacks, changes, inbox, ledger, night, weekly
 from appliance.store.database import exclusive, open_store
 from appliance.store.forgetting import (
     Forgotten,
@@ -61,6 +61,7 @@ def forget_old(db: Database, settings: Settings, before: datetime) -> None:
     remove_orphans(db, settings.spool, before)
     ledger.forget(db, before)
     night.forget_reminders(db, before)
+    weekly.forget_reports(db, before)
     callbacks.forget(db, before)
     inbox.forget(db, before)
     changes.forget(db, before)

@@ -19,6 +19,7 @@ from sqlite_utils import Database
 from appliance.bookkeeper import Bookkeeper
 from appliance.calling_back import CallingBack
 from appliance.forgetting import forget_old
+from appliance.granting import Granting
 from appliance.house import House, keep_message_of_ended_call
 from appliance.language import say
 from appliance.mail.outbox import Outbox
@@ -32,7 +33,7 @@ from appliance.panel.pins import read_panel_pins
 from appliance.service_manager import FEED_SECONDS, Turns, news, notify
 from appliance.settings import Settings
 from appliance.status import look, troubles
-from appliance.store import callbacks, ledger, night, people, times
+from appliance.store import callbacks, ledger, night, people, times, weekly
 from appliance.store.attention import show_attention
 from appliance.store.database import open_store
 from appliance.store.lines import keep_line_states
@@ -107,6 +108,7 @@ class Supervisor:
         secret = manager_secret(settings.asterisk)
         self._turns = Turns(_TURN_SECONDS)
         self._asterisk_answers = threading.Event()
+        self._stopping = threading.Event()
         self._orders: queue.SimpleQueue[Callable[[], object] | None] = queue.SimpleQueue()
         self._orders_link = ManagerLink(
             "127.0.0.1", settings.manager_port, "orders", secret, name="orders", on_connected=self._connected
@@ -156,6 +158,11 @@ class Supervisor:
         self.outbox = Outbox(
             settings.store, settings.spool, on_change=self._mail_delivered, on_turn=self._turns.of("outbox")
         )
+        self.granting = Granting(
+            settings,
+            {"supervisor": self._stopping.set, "asterisk": self._restart_asterisk},
+            on_change=self.outbox.wake,
+        )
         house = House(settings, self.switchboard, self.bookkeeper, on_message=self.outbox.wake)
         self._server = FastAgiServer(
             settings.fastagi_port,
@@ -163,13 +170,13 @@ class Supervisor:
             on_turn=self._turns.of("fastagi"),
         )
         self._orderly = threading.Thread(target=self._carry_out_orders, name="orders")
-        self._stopping = threading.Event()
         # The schedule the floor opens and closes by is also refreshed by whoever changes the hours.
         self._chores: dict[Callable[[Database], object], float] = {
             lambda db: refresh_schedule(db, times.now()): _HOUR,
             lambda db: refresh_duties(db, times.now()): _HOUR,
             self._forget_old: _HOUR,
             self._remind_of_night_switch: _MINUTE,
+            self._report_the_week: _MINUTE,
             lambda db: callbacks.give_up_old(db, times.now()): _HOUR,
             lambda _db: self._ask_phone_states(): _LOOK_AGAIN,
             lambda _db: self.calling_back.look_at_line(): _LOOK_AGAIN,
@@ -215,6 +222,7 @@ class Supervisor:
         self.outbox.start()
         self._orderly.start()
         self._keeper.start()
+        self.granting.start()
         self._orders_link.start()
         self._events_link.start()
         self._server.start()
@@ -224,6 +232,7 @@ class Supervisor:
         """Stop every part. Calls go on: the floor has them."""
         self._stopping.set()
         self._server.stop()
+        self.granting.stop()
         self.desk_boxes.stop()
         if self.front_panel:
             self.front_panel.stop()
@@ -312,6 +321,10 @@ class Supervisor:
         for device, state in states.items():
             self._order("Setvar", {"Variable": f"DEVICE_STATE({device})", "Value": state})
 
+    def _restart_asterisk(self) -> None:
+        """Let Asterisk end as soon as nobody talks; whoever watches it starts it again at once."""
+        self._order("Command", {"Command": "core stop when convenient"})
+
     def _order(self, action: str, headers: dict[str, str]) -> None:
         self._orders.put(lambda: self._orders_link.send(action, headers))
 
@@ -374,6 +387,10 @@ class Supervisor:
 
     def _remind_of_night_switch(self, db: Database) -> None:
         if night.remind(db, times.now()):
+            self.outbox.wake()
+
+    def _report_the_week(self, db: Database) -> None:
+        if weekly.put_report(db, times.now()):
             self.outbox.wake()
 
     def _after_power_cut(self) -> None:

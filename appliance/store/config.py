@@ -175,6 +175,9 @@ def _rows(config: Config) -> dict[str, list[dict[str, Any]]]:
                 "callback_countries": " ".join(office.callback_countries),
                 "callback_confirmation": int(office.callback_confirmation),
                 "mailbox": office.mailbox,
+                "report_mailbox": office.report_mailbox,
+                "report_weekday": office.report_weekday,
+                "public_status": int(office.public_status),
             }
         ],
         "mail_server": [
@@ -301,6 +304,7 @@ def _office(row: dict[str, Any]) -> Office:
         | {
             "callback_countries": tuple(row["callback_countries"].split()),
             "callback_confirmation": bool(row["callback_confirmation"]),
+            "public_status": bool(row["public_status"]),
         }
     )
 

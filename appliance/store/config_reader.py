@@ -11,7 +11,7 @@ from appliance.hotline.numbers import is_country, is_emergency
 from appliance.hotline.public_holidays import states
 from appliance.store import config_checks as checks
 from appliance.store.config_errors import ConfigError, Problem, shown, syntax_problem
-from appliance.store.config_hours import read_hours
+from appliance.store.config_hours import DAYS, read_hours
 from appliance.store.config_lines import Lines
 from appliance.store.config_menu import check_menus, read_menu
 from appliance.store.config_numbers import check_extensions, check_reachable, read_blocks, read_numbers
@@ -120,6 +120,9 @@ def _office(table: Table) -> Office:
         callback_countries=table.texts("callback_countries", (), checks.country, _similar_country),
         callback_confirmation=table.flag("callback_confirmation", True),
         mailbox=table.text("mailbox", "", checks.mail_address_or_none),
+        report_mailbox=table.text("report_mailbox", "", checks.mail_address_or_none),
+        report_weekday=table.choice("report_weekday", DAYS, "mon"),
+        public_status=table.flag("public_status", False),
     )
     known = states(office.country)
     if office.state and office.state not in known:

@@ -19,6 +19,9 @@ class Office:
 
     What concerns the whole office is mailed to `mailbox`, to the first department's where it is empty.
 
+    The week's numbers are mailed to `report_mailbox` on `report_weekday` ("mon" to "sun"), to nobody where
+    it is empty. With `public_status` anybody may ask whether somebody is free.
+
     Callbacks go to its own country and to `callback_countries`; with `callback_confirmation` the
     customer is connected only after pressing 1.
     """
@@ -33,6 +36,9 @@ class Office:
     callback_countries: tuple[str, ...]
     callback_confirmation: bool
     mailbox: str
+    report_mailbox: str = ""
+    report_weekday: str = "mon"
+    public_status: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,6 +76,9 @@ def write_config(config: Config) -> str:
             callback_countries=_texts(office.callback_countries),
             callback_confirmation=_flag(office.callback_confirmation),
             mailbox=_text(office.mailbox),
+            report_mailbox=_text(office.report_mailbox),
+            report_weekday=_text(office.report_weekday),
+            public_status=_flag(office.public_status),
         ),
         f"\n# {_COMMENTS['mail'][which]}\n[mail]\n",
         _settings(

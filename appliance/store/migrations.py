@@ -44,7 +44,10 @@ CREATE TABLE office (
   retention_days INTEGER NOT NULL CHECK (retention_days > 0),
   callback_countries TEXT NOT NULL DEFAULT '',
   callback_confirmation INTEGER NOT NULL DEFAULT 1 CHECK (callback_confirmation IN (0, 1)),
-  mailbox TEXT NOT NULL DEFAULT ''
+  mailbox TEXT NOT NULL DEFAULT '',
+  report_mailbox TEXT NOT NULL DEFAULT '',
+  report_weekday TEXT NOT NULL DEFAULT 'mon',
+  public_status INTEGER NOT NULL DEFAULT 0 CHECK (public_status IN (0, 1))
 ) STRICT;
 CREATE TABLE mail_server (
   id INTEGER PRIMARY KEY CHECK (id = 1),
@@ -360,11 +363,17 @@ CREATE TABLE night_reminders (
   missed_at TEXT NOT NULL,
   noticed_at TEXT NOT NULL
 ) STRICT;
+CREATE TABLE weekly_reports (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  last_day TEXT NOT NULL UNIQUE,
+  noticed_at TEXT NOT NULL
+) STRICT;
 CREATE TABLE outbox (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
   message INTEGER UNIQUE REFERENCES messages (id),
   callback INTEGER UNIQUE REFERENCES callbacks (id),
   night_reminder INTEGER UNIQUE REFERENCES night_reminders (id),
+  weekly_report INTEGER UNIQUE REFERENCES weekly_reports (id),
   message_id TEXT NOT NULL UNIQUE,
   recipient TEXT NOT NULL,
   language TEXT NOT NULL,
@@ -373,7 +382,8 @@ CREATE TABLE outbox (
   next_attempt_at TEXT NOT NULL DEFAULT ({NOW}),
   last_error TEXT NOT NULL DEFAULT '',
   delivered_at TEXT NOT NULL DEFAULT '',
-  CHECK ((message IS NOT NULL) + (callback IS NOT NULL) + (night_reminder IS NOT NULL) = 1)
+  CHECK ((message IS NOT NULL) + (callback IS NOT NULL) + (night_reminder IS NOT NULL)
+    + (weekly_report IS NOT NULL) = 1)
 ) STRICT;
 CREATE INDEX outbox_due ON outbox (next_attempt_at) WHERE delivered_at = '';
 CREATE TABLE cursors (

@@ -133,7 +133,11 @@ def _what_callers_left(db: Database, other: Database, sounds: Mapping[str, str])
         lambda row: row | {"sound": sounds.get(row["sound"], row["sound"])},
     )
     reminders = _mapped(db, _rows(other, "SELECT * FROM night_reminders"), "night_reminders", ("since",))
-    references = {"message": messages, "callback": callbacks, "night_reminder": reminders}
+    reports = _mapped(db, _rows(other, "SELECT * FROM weekly_reports"), "weekly_reports", ("last_day",))
+    references = {
+        **{"message": messages, "callback": callbacks},
+        **{"night_reminder": reminders, "weekly_report": reports},
+    }
     for row in _rows(other, "SELECT * FROM outbox ORDER BY id"):
         row.pop("id")
         for name, mapped in references.items():

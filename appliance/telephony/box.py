@@ -55,7 +55,7 @@ def box_instance(
             "manager_secret": manager_secret(folder),
             "events_read": "call,system",
             "orders_read": "call,reporting,system",
-            "orders_write": "call,originate,reporting",
+            "orders_write": "call,originate,reporting,command",
             "wanted_events": ("DeviceStateChange", "MusicOnHoldStart", "MusicOnHoldStop", "FullyBooted"),
             "music": program.music,
             "dialplan": DIALPLAN,
