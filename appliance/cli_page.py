@@ -37,8 +37,9 @@ def web(settings: Settings, host: str, port: int, names: tuple[str, ...]) -> Non
 
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     _store(settings).close()
+    asked_to_end = threading.Event()
     try:
-        server = serve(office_page(settings, names), host, port)
+        server = serve(office_page(settings, names, restart_page=asked_to_end.set), host, port)
     except sqlite3.Error as error:
         raise click.ClickException(
             say(
@@ -50,7 +51,6 @@ def web(settings: Settings, host: str, port: int, names: tuple[str, ...]) -> Non
         raise click.ClickException(
             say(f"Port {port} ist nicht zu haben: {error}", f"Port {port} cannot be had: {error}")
         ) from error
-    asked_to_end = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: asked_to_end.set())
     click.echo(say(f"Die Seite ist zu sehen unter {server.url}", f"The page is at {server.url}"))

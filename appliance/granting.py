@@ -18,7 +18,7 @@ from appliance.backup import BackupError, restore
 from appliance.forgetting import factory_reset, forget_number
 from appliance.mail.letter import mail_address, new_letter
 from appliance.mail.server import connect, log_in, read_mail_server
-from appliance.mail.troubles import NO_SERVER, trouble_of
+from appliance.mail.troubles import NO_SERVER, in_words, trouble_of
 from appliance.settings import Settings
 from appliance.store import times, wishes
 from appliance.store.database import open_store
@@ -143,7 +143,7 @@ def _uploaded(settings: Settings, name: str) -> Path | None:
 def _send_test_mail(db: Database, recipient: str, context: ssl.SSLContext | None) -> Answer:
     server, facts = read_mail_server(db), office_facts(db)
     if server is None:
-        return "trouble", {"trouble": NO_SERVER}
+        return _trouble(NO_SERVER)
     client: Any = None
 
     def announce(connecting: Any) -> None:
@@ -161,11 +161,18 @@ def _send_test_mail(db: Database, recipient: str, context: ssl.SSLContext | None
         )
     except Exception as error:  # whatever it is, somebody waits for the answer
         trouble = trouble_of(error)
-        return "trouble", {"trouble": trouble.replace(server.password, "...") if server.password else trouble}
+        return _trouble(trouble.replace(server.password, "...") if server.password else trouble)
     finally:
         if client is not None:
             client.close()
     return "done", {"recipient": recipient}
+
+
+def _trouble(trouble: str) -> Answer:
+    return "trouble", {
+        "trouble": trouble,
+        **{language: in_words(trouble, language) for language in ("de", "en")},
+    }
 
 
 def _test_letter(sender: str, recipient: str, office: str, language: str) -> EmailMessage:

@@ -137,9 +137,7 @@ def forget(settings: Settings, number: str, as_json: bool) -> None:
 
 
 @click.command("factory-reset")
-@click.option(
-    "--confirm", metavar="WORD", default="", help=f"{RESET_WORDS[1]}, so that nobody does it by mistake."
-)
+@click.option("--confirm", metavar="WORD", default="", help=f"{RESET_WORDS[1]}, nobody does it by mistake.")
 @_as_json
 @click.pass_obj
 def factory_reset_command(settings: Settings, confirm: str, as_json: bool) -> None:

@@ -23,6 +23,15 @@ from webui.wording import Wording
 
 pages: Final = Blueprint("today", __name__)
 
+# Where something can be done about what needs attention, by its kind.
+_HELPS: Final = {
+    "mail": "/inbox?show=message",
+    "prompts": "/prompts",
+    "clock": "/system",
+    "disk": "/system/privacy",
+}
+_FOR_ALL: Final = ("mail", "prompts")
+
 Render = Callable[[Database, datetime], "str | None"]
 
 
@@ -128,6 +137,9 @@ def board_fragment(app: Flask, t: Texts, token: str, user: users.User) -> Callab
             demo=demo,
             csrf=token,
             may_press=lambda button: may_press(user, button),
+            helps={
+                kind: address for kind, address in _HELPS.items() if user.role == "admin" or kind in _FOR_ALL
+            },
         )
 
     return draw

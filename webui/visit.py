@@ -32,6 +32,10 @@ PLACES: Final = {
 SYSTEM: Final = {
     "system": "/system",
     "changes": "/system/changes",
+    "backup": "/system/backup",
+    "mail": "/system/mail",
+    "privacy": "/system/privacy",
+    "website": "/system/website",
     "people": "/people",
 }
 

@@ -1,4 +1,4 @@
-"""The box itself: wishes granted, the commands of backup and forgetting, and a diagnosis that names nobody."""
+"""The box itself: wishes granted, commands of backup and forgetting, and a diagnosis that names nobody."""
 
 from __future__ import annotations
 

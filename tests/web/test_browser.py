@@ -35,6 +35,12 @@ PAGES = {
     "numbers": "/numbers?period=month",
     "people": "/people",
     "password": "/my-password",
+    "system": "/system",
+    "changes": "/system/changes",
+    "backup": "/system/backup",
+    "mail": "/system/mail",
+    "privacy": "/system/privacy",
+    "website": "/system/website",
 }
 PHONE = {"width": 390, "height": 844}
 DESK = {"width": 1280, "height": 900}
