@@ -175,6 +175,7 @@ def _rows(config: Config) -> dict[str, list[dict[str, Any]]]:
                 "callback_countries": " ".join(office.callback_countries),
                 "callback_confirmation": int(office.callback_confirmation),
                 "mailbox": office.mailbox,
+                "address_phone": office.address_phone,
                 "report_mailbox": office.report_mailbox,
                 "report_weekday": office.report_weekday,
                 "public_status": int(office.public_status),

@@ -18,6 +18,7 @@ class Office:
     Public holidays are those of `state` (BY, VD, …), of the whole country where it is empty.
 
     What concerns the whole office is mailed to `mailbox`, to the first department's where it is empty.
+    The front panel's address button rings the phone `address_phone`, the first one where it is empty.
 
     The week's numbers are mailed to `report_mailbox` on `report_weekday` ("mon" to "sun"), to nobody where
     it is empty. With `public_status` anybody may ask whether somebody is free.
@@ -36,6 +37,7 @@ class Office:
     callback_countries: tuple[str, ...]
     callback_confirmation: bool
     mailbox: str
+    address_phone: str
     report_mailbox: str = ""
     report_weekday: str = "mon"
     public_status: bool = False

@@ -76,6 +76,7 @@ def write_config(config: Config) -> str:
             callback_countries=_texts(office.callback_countries),
             callback_confirmation=_flag(office.callback_confirmation),
             mailbox=_text(office.mailbox),
+            address_phone=_text(office.address_phone),
             report_mailbox=_text(office.report_mailbox),
             report_weekday=_text(office.report_weekday),
             public_status=_flag(office.public_status),

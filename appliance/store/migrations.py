@@ -45,6 +45,7 @@ CREATE TABLE office (
   callback_countries TEXT NOT NULL DEFAULT '',
   callback_confirmation INTEGER NOT NULL DEFAULT 1 CHECK (callback_confirmation IN (0, 1)),
   mailbox TEXT NOT NULL DEFAULT '',
+  address_phone TEXT NOT NULL DEFAULT '',
   report_mailbox TEXT NOT NULL DEFAULT '',
   report_weekday TEXT NOT NULL DEFAULT 'mon',
   public_status INTEGER NOT NULL DEFAULT 0 CHECK (public_status IN (0, 1))
