@@ -18,6 +18,7 @@ from appliance.store.database import open_store
 
 _CODE_LASTS = timedelta(days=3650)
 _LINK_LASTS = timedelta(minutes=30)
+_LOOK_SECONDS = 3.0
 
 
 @click.command()
@@ -55,14 +56,16 @@ def web(settings: Settings, host: str, port: int, names: tuple[str, ...]) -> Non
         signal.signal(number, lambda *_: asked_to_end.set())
     click.echo(say(f"Die Seite ist zu sehen unter {server.url}", f"The page is at {server.url}"))
     _tell_code(settings, server.url)
-    asked_to_end.wait()
+    while not asked_to_end.wait(_LOOK_SECONDS):
+        _tell_code(settings, server.url, only_if_nobody_knows=True)  # after a factory reset
     server.close()
 
 
-def _tell_code(settings: Settings, url: str) -> None:
+def _tell_code(settings: Settings, url: str, *, only_if_nobody_knows: bool = False) -> None:
     """Whoever sees this console may take over a box that belongs to nobody."""
     db = _store(settings)
-    if users.first_start(db):
+    told = only_if_nobody_knows and users.has_link(db, "first start", times.now())
+    if users.first_start(db) and not told:
         code = users.new_link(db, "first start", times.now() + _CODE_LASTS)
         click.echo(
             say(

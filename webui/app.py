@@ -20,6 +20,7 @@ from appliance.store.database import open_store
 from webui import (
     backup,
     changes,
+    guide,
     inbox,
     mail,
     numbers,
@@ -110,6 +111,7 @@ def create_app(
         prompts,
         numbers,
         people,
+        guide,
         system,
         changes,
         backup,
