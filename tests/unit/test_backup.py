@@ -17,11 +17,13 @@ from sqlite_utils import Database
 from appliance import backup
 from appliance.backup import BackupError, check_backup, restore, write_backup
 from appliance.mail import files
+from appliance.mail.outbox import Outbox
 from appliance.settings import Settings, SipLine, read_settings
 from appliance.store import changes, inbox, ledger, own_prompts, restoring, times, users
 from appliance.store.changes import by_page
 from appliance.store.config import export_config, import_config, read_config
 from appliance.store.database import open_store
+from tests.unit.fake_smtp import FakeSmtp
 
 EXAMPLE = Path(__file__).parents[2] / "appliance" / "config_example.toml"
 ADA = by_page("ada")
@@ -140,6 +142,22 @@ def test_a_restore_onto_an_empty_box_has_everything(old: Settings, new: Settings
     assert db.execute("SELECT serial, agent, port FROM boxes").fetchall() == [("b1", "anna", "")]
     assert changes.newest(db, 1)[0].subject == "restore"
     db.close()
+
+
+def test_what_was_not_delivered_goes_out_once_from_the_new_box(new: Settings, file: Path) -> None:
+    with FakeSmtp() as server:
+        for _ in range(2):  # the same backup again, and the outbox started again
+            restore(new, file, ADA)
+            db = open_store(new.store)
+            db.execute(
+                "UPDATE mail_server SET host = '127.0.0.1', port = ?, security = 'none'", [server.port]
+            )
+            db.close()
+            outbox = Outbox(new.store, new.spool)
+            outbox.start()
+            server.wait_until(lambda server: bool(server.taken))
+            outbox.stop()
+    assert [mail.letter["Message-ID"] for mail in server.taken] == ["<1.3@x>"]
 
 
 def test_the_same_again_changes_nothing_and_nothing_of_here_is_lost(new: Settings, file: Path) -> None:
