@@ -26,12 +26,14 @@ from appliance.panel_command import panel
 from appliance.settings import Settings, SettingsError, line_text, read_settings
 from appliance.store import ledger, night, people, times
 from appliance.store.callbacks import cancel
+from appliance.store.changes import BY_COMMAND
 from appliance.store.config import ConfigError, export_config, import_config, read_config, write_config
 from appliance.store.database import open_store
 from appliance.store.lines import line_states
 from appliance.store.liveness import Alive, AlreadyRunning, supervisor_runs
 from appliance.store.missed import call_back, missed_callers
 from appliance.store.office import callback_refusal, office_facts
+from appliance.system_command import backup, diagnose, factory_reset_command, forget, restore_command
 
 DEFAULT_STATE = "/var/lib/freizeichen"
 _as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON for a program to read.")
@@ -265,7 +267,7 @@ def night_command(settings: Settings, mode: str | None, as_json: bool) -> None:
     """Show the night switch, or move it to MODE."""
     db = _store(settings)
     if mode:
-        night.set_night_mode(db, mode, "command", times.now())
+        night.set_night_mode(db, mode, BY_COMMAND, times.now())
     switch, found = night.night_switch(db), night.forgotten(db, times.now())
     row = {
         "mode": switch.mode,
@@ -612,6 +614,8 @@ def trace(settings: Settings, call: str | None, as_json: bool) -> None:
 
 
 main.add_command(web)
+for command in (backup, restore_command, forget, factory_reset_command, diagnose):
+    main.add_command(command)
 main.add_command(users_group)
 
 

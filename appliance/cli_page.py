@@ -18,6 +18,7 @@ from appliance.store.database import open_store
 
 _CODE_LASTS = timedelta(days=3650)
 _LINK_LASTS = timedelta(minutes=30)
+_LOOK_SECONDS = 3.0
 
 
 @click.command()
@@ -37,8 +38,9 @@ def web(settings: Settings, host: str, port: int, names: tuple[str, ...]) -> Non
 
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     _store(settings).close()
+    asked_to_end = threading.Event()
     try:
-        server = serve(office_page(settings, names), host, port)
+        server = serve(office_page(settings, names, restart_page=asked_to_end.set), host, port)
     except sqlite3.Error as error:
         raise click.ClickException(
             say(
@@ -50,19 +52,20 @@ def web(settings: Settings, host: str, port: int, names: tuple[str, ...]) -> Non
         raise click.ClickException(
             say(f"Port {port} ist nicht zu haben: {error}", f"Port {port} cannot be had: {error}")
         ) from error
-    asked_to_end = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: asked_to_end.set())
     click.echo(say(f"Die Seite ist zu sehen unter {server.url}", f"The page is at {server.url}"))
     _tell_code(settings, server.url)
-    asked_to_end.wait()
+    while not asked_to_end.wait(_LOOK_SECONDS):
+        _tell_code(settings, server.url, only_if_nobody_knows=True)  # after a factory reset
     server.close()
 
 
-def _tell_code(settings: Settings, url: str) -> None:
+def _tell_code(settings: Settings, url: str, *, only_if_nobody_knows: bool = False) -> None:
     """Whoever sees this console may take over a box that belongs to nobody."""
     db = _store(settings)
-    if users.first_start(db):
+    told = only_if_nobody_knows and users.has_link(db, "first start", times.now())
+    if users.first_start(db) and not told:
         code = users.new_link(db, "first start", times.now() + _CODE_LASTS)
         click.echo(
             say(

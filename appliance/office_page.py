@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
+from typing import IO
 
 from flask import Flask
+from sqlite_utils import Database
 
+from appliance import __version__, backup
 from appliance.callers_ear import caller_hears
+from appliance.diagnosis import write_bundle
 from appliance.hotline.line_states import Trouble, in_words
 from appliance.settings import Settings
 from appliance.store.database import open_store
@@ -18,14 +23,15 @@ from appliance.telephony.prompts.catalogue import LANGUAGES, load_catalogue
 from appliance.telephony.prompts.install import MissingPrompts, sound_file, source_of
 from appliance.telephony.prompts.sounds import samples
 from webui import create_app
-from webui.box import FoundLine, Heard
+from webui.box import BackupContents, BackupRefused, FoundLine, Heard
 
 
 class BoxOfSettings:
     """The box at these settings, as `webui.box.Box` describes it."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, restart_page: Callable[[], None] | None = None) -> None:
         self._settings = settings
+        self._restart_page = restart_page
         self._catalogue = load_catalogue()
 
     def prompt_texts(self) -> Mapping[str, Mapping[str, str]]:
@@ -92,11 +98,41 @@ class BoxOfSettings:
         """What is wrong with a line, as the end of a sentence; '' for nothing."""
         return in_words(Trouble(trouble), language)
 
+    def version(self) -> str:
+        """The version of the box's programs."""
+        return __version__
+
+    def write_backup(self, target: Path) -> None:
+        """Write a backup, whole or not at all. Raises OSError."""
+        backup.write_backup(self._settings, target)
+
+    def check_backup(self, file: Path) -> BackupContents:
+        """Look at a backup whole. Raises BackupRefused or OSError."""
+        try:
+            return BackupContents(**asdict(backup.check_backup(self._settings, file)))
+        except backup.BackupError as error:
+            raise BackupRefused({"de": error.german, "en": error.english}) from error
+
+    def write_diagnosis(self, db: Database, stream: IO[bytes]) -> None:
+        """Write a diagnosis bundle without personal data. Raises OSError."""
+        write_bundle(db, self._settings, stream)
+
+    @property
+    def restart_page(self) -> Callable[[], None] | None:
+        """Begins the restart of this page behind the answer; None where nobody would start it again."""
+        return self._restart_page
+
 
 def office_page(
-    settings: Settings, host_names: tuple[str, ...] = (), place_call: Callable[[str], None] | None = None
+    settings: Settings,
+    host_names: tuple[str, ...] = (),
+    place_call: Callable[[str], None] | None = None,
+    restart_page: Callable[[], None] | None = None,
 ) -> Flask:
     """The page of the box at these settings, as `webui.create_app` describes it."""
     return create_app(
-        settings.store, box=BoxOfSettings(settings), place_call=place_call, host_names=host_names
+        settings.store,
+        box=BoxOfSettings(settings, restart_page),
+        place_call=place_call,
+        host_names=host_names,
     )

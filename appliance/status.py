@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from sqlite_utils import Database
 
+from appliance.hotline.clock import is_believable
 from appliance.hotline.line_states import Trouble as LineTrouble
 from appliance.hotline.line_states import in_words as line_trouble_in_words
 from appliance.hotline.line_states import lasting
@@ -87,6 +88,15 @@ def office_time(instant: datetime, zone: str) -> str:
     return f"{instant.astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M}"
 
 
+def _newest_entry(db: Database) -> datetime | None:
+    """The latest moment at which the box has written down that something happened; None for an empty one."""
+    row = db.execute(
+        "SELECT max(at) FROM (SELECT max(at) AS at FROM steps WHERE id > (SELECT max(id) FROM steps) - 100"
+        " UNION ALL SELECT max(at) FROM changes UNION ALL SELECT max(since) FROM presence)"
+    ).fetchone()
+    return times.from_text(row[0]) if row[0] else None
+
+
 def _recordings_stuck(settings: Settings, calls: frozenset[str]) -> int:
     """Recordings of calls that are over which have not become messages."""
     found = find_recordings(settings.spool, still_seconds=_STUCK_AFTER_SECONDS)
@@ -142,6 +152,7 @@ def look(db: Database, settings: Settings, calls: frozenset[str] | None) -> dict
                 line_states(db), times.now(), timedelta(seconds=settings.line_patience_seconds)
             )
         ],
+        "clock_believable": is_believable(times.now(), _newest_entry(db)),
         "disk_free_bytes": shutil.disk_usage(settings.state).free,
     }
 
@@ -227,6 +238,14 @@ def troubles(state: dict[str, Any]) -> list[Trouble]:
                 "line",
                 f"Leitung {name}: {line_trouble_in_words(trouble, 'de')}.",
                 f"Line {name}: {line_trouble_in_words(trouble, 'en')}.",
+            )
+        )
+    if not state["clock_believable"]:
+        found.append(
+            Trouble(
+                "clock",
+                "Die Uhr der Anlage kann nicht stimmen: Öffnungszeiten gelten vielleicht zur falschen Zeit.",
+                "The box's clock cannot be right: opening hours may apply at the wrong time.",
             )
         )
     if state["disk_free_bytes"] < _LEAST_FREE_BYTES:

@@ -19,10 +19,11 @@ from sqlite_utils import Database
 from appliance import in_force
 from appliance.bookkeeper import Bookkeeper
 from appliance.calling_back import CallingBack
+from appliance.forgetting import forget_old
+from appliance.granting import Granting
 from appliance.house import House, keep_message_of_ended_call
 from appliance.language import say
 from appliance.mail.outbox import Outbox
-from appliance.mail.retention import remove_old
 from appliance.mail.spool import find_recordings
 from appliance.own_prompts import bring_into_force
 from appliance.panel.committed import CommittedLamps
@@ -33,7 +34,7 @@ from appliance.panel.pins import read_panel_pins
 from appliance.service_manager import FEED_SECONDS, Turns, news, notify
 from appliance.settings import Settings
 from appliance.status import look, troubles
-from appliance.store import callbacks, inbox, ledger, night, people, times
+from appliance.store import callbacks, ledger, night, people, times, weekly
 from appliance.store.attention import show_attention
 from appliance.store.database import open_store
 from appliance.store.lines import keep_line_states
@@ -109,6 +110,7 @@ class Supervisor:
         secret = manager_secret(settings.asterisk)
         self._turns = Turns(_TURN_SECONDS)
         self._asterisk_answers = threading.Event()
+        self._stopping = threading.Event()
         self._orders: queue.SimpleQueue[Callable[[], object] | None] = queue.SimpleQueue()
         self._orders_link = ManagerLink(
             "127.0.0.1", settings.manager_port, "orders", secret, name="orders", on_connected=self._connected
@@ -159,6 +161,11 @@ class Supervisor:
         self.outbox = Outbox(
             settings.store, settings.spool, on_change=self._mail_delivered, on_turn=self._turns.of("outbox")
         )
+        self.granting = Granting(
+            settings,
+            {"supervisor": self._stopping.set, "asterisk": self._restart_asterisk},
+            on_change=self.outbox.wake,
+        )
         house = House(settings, self.switchboard, self.bookkeeper, on_message=self.outbox.wake)
         self._server = FastAgiServer(
             settings.fastagi_port,
@@ -166,13 +173,13 @@ class Supervisor:
             on_turn=self._turns.of("fastagi"),
         )
         self._orderly = threading.Thread(target=self._carry_out_orders, name="orders")
-        self._stopping = threading.Event()
         # The schedule the floor opens and closes by is also refreshed by whoever changes the hours.
         self._chores: dict[Callable[[Database], object], float] = {
             lambda db: refresh_schedule(db, times.now()): _HOUR,
             lambda db: refresh_duties(db, times.now()): _HOUR,
             self._forget_old: _HOUR,
             self._remind_of_night_switch: _MINUTE,
+            self._report_the_week: _MINUTE,
             lambda db: callbacks.give_up_old(db, times.now()): _HOUR,
             lambda _db: self._ask_phone_states(): _LOOK_AGAIN,
             lambda _db: self.calling_back.look_at_line(): _LOOK_AGAIN,
@@ -219,6 +226,7 @@ class Supervisor:
         self.outbox.start()
         self._orderly.start()
         self._keeper.start()
+        self.granting.start()
         self._orders_link.start()
         self._events_link.start()
         self._server.start()
@@ -228,6 +236,7 @@ class Supervisor:
         """Stop every part. Calls go on: the floor has them."""
         self._stopping.set()
         self._server.stop()
+        self.granting.stop()
         self.desk_boxes.stop()
         if self.front_panel:
             self.front_panel.stop()
@@ -321,6 +330,10 @@ class Supervisor:
         for device, state in states.items():
             self._order("Setvar", {"Variable": f"DEVICE_STATE({device})", "Value": state})
 
+    def _restart_asterisk(self) -> None:
+        """Let Asterisk end as soon as nobody talks; whoever watches it starts it again at once."""
+        self._order("Command", {"Command": "core stop when convenient"})
+
     def _order(self, action: str, headers: dict[str, str]) -> None:
         self._orders.put(lambda: self._orders_link.send(action, headers))
 
@@ -385,17 +398,14 @@ class Supervisor:
     def _forget_old(self, db: Database) -> None:
         """Personal data has an end: what is older than the office's retention time goes."""
         before = times.now() - timedelta(days=office_facts(db).retention_days)
-        remove_old(db, self._settings.spool, before)
-        ledger.forget(db, before)
-        night.forget_reminders(db, before)
-        callbacks.forget(db, before)
-        inbox.forget(db, before)
-        for file in self._settings.recordings.glob("*.unreadable"):
-            if file.stat().st_mtime < before.timestamp():
-                file.unlink()
+        forget_old(db, self._settings, before)
 
     def _remind_of_night_switch(self, db: Database) -> None:
         if night.remind(db, times.now()):
+            self.outbox.wake()
+
+    def _report_the_week(self, db: Database) -> None:
+        if weekly.put_report(db, times.now()):
             self.outbox.wake()
 
     def _after_power_cut(self) -> None:

@@ -30,6 +30,7 @@ from appliance.hotline.presence import Agent, PhoneState, Presence, Press, after
 from appliance.hotline.ringing import Chance, Ring
 from appliance.hotline.standing import reserved, standing
 from appliance.store import callbacks, night, people, times
+from appliance.store.changes import BY_PANEL
 from appliance.store.database import data_version, open_store
 from appliance.store.history import department_history
 from appliance.store.lines import line_states
@@ -355,7 +356,7 @@ class Switchboard:
             if button == people.ADDRESS_BUTTON:
                 self._tell_address(address_phone(self._db))
             elif kind == "night":
-                night.set_night_mode(self._db, name, "panel", self._clock())
+                night.set_night_mode(self._db, name, BY_PANEL, self._clock())
             elif agent := self._agents.get(name):
                 presence = after_press(agent.presence, press)
                 if presence is not agent.presence:

@@ -15,13 +15,12 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from appliance.store import boxes, times, users
 from appliance.store.config_change import Document, digest, read_document, standing
-from appliance.store.inbox import note_act
 from appliance.store.liveness import supervisor_runs
 from webui import agent_form
 from webui.board import read_board
 from webui.settings_form import Form, Section, differences, posted, save, section_of, slug
 from webui.texts import LANGUAGES
-from webui.visit import go, office, part, refusal, say, show, store, texts, who
+from webui.visit import go, office, part, refusal, say, show, store, texts
 from webui.wording import Wording
 
 pages: Final = Blueprint("agents", __name__, url_prefix="/agents")
@@ -69,7 +68,7 @@ def add() -> AnyResponse:
     def edit(document: Document) -> None:
         made.append(agent_form.add(document, form.values))
 
-    if not document or not _save(edit, form, "agent added", "", slug(form.values["title"])):
+    if not document or not _save(edit, form, ""):
         return _form(form, "")
     agent = section_of(read_document(store()), "agent", made[-1])
     return go(f"/agents/phones/{agent['phone']}" if agent else "/agents")
@@ -92,9 +91,7 @@ def change(name: str) -> AnyResponse:
     form = Form(
         posted(["title", "extension"], ["departments", "languages"]), seen=request.form.get("seen", "")
     )
-    if not _save(
-        lambda document: agent_form.change(document, name, form.values), form, "agent changed", name, name
-    ):
+    if not _save(lambda document: agent_form.change(document, name, form.values), form, name):
         document = read_document(store())
         if form.somebody_else and section_of(document, "agent", name):
             form.seen = _seen(document, name)
@@ -114,7 +111,7 @@ def remove(name: str) -> AnyResponse:
     def edit(document: Document) -> None:
         document["agent"] = [agent for agent in document["agent"] if agent["name"] != name]
 
-    if not _save(edit, form, "agent removed", name, name):
+    if not _save(edit, form, name):
         form.seen = _seen(read_document(store()), name)
         return _form(form, name)
     return go("/agents")
@@ -135,7 +132,7 @@ def add_phone() -> AnyResponse:
         made.append(slug(f"phone {extension}", [phone["name"] for phone in phones]))
         phones.append({"name": made[-1], "extension": extension, "secret": agent_form.new_secret()})
 
-    if not _save_phone(edit, form, "phone added", slug(extension), lambda _document: None):
+    if not _save_phone(edit, form, lambda _document: None):
         return _refused(form)
     return go(f"/agents/phones/{made[-1]}")
 
@@ -165,9 +162,7 @@ def change_secret(name: str) -> AnyResponse:
 
     if section_of(read_document(store()), "phone", name) is None:
         abort(404)
-    saved = _save_phone(
-        edit, form, "phone secret", name, lambda document: section_of(document, "phone", name)
-    )
+    saved = _save_phone(edit, form, lambda document: section_of(document, "phone", name))
     return go(f"/agents/phones/{name}") if saved else _refused(form)
 
 
@@ -181,9 +176,7 @@ def remove_phone(name: str) -> AnyResponse:
     def edit(document: Document) -> None:
         document["phone"] = [phone for phone in document["phone"] if phone["name"] != name]
 
-    saved = _save_phone(
-        edit, form, "phone removed", name, lambda document: section_of(document, "phone", name)
-    )
+    saved = _save_phone(edit, form, lambda document: section_of(document, "phone", name))
     return go("/agents") if saved else _refused(form)
 
 
@@ -223,7 +216,6 @@ def unpair() -> AnyResponse:
         boxes.unpair(store(), serial)
     except LookupError:
         return refusal("boxes.gone", 400)
-    note_act(store(), who().name, "box unpaired", f"box:{serial}")
     say("boxes.unpaired")
     return go("/agents")
 
@@ -232,13 +224,11 @@ def _seen(document: Document, name: str) -> str:
     return digest(agent_form.sections(document, name))
 
 
-def _save(edit: Callable[[Document], None], form: Form, what: str, name: str, subject: str) -> bool:
+def _save(edit: Callable[[Document], None], form: Form, name: str) -> bool:
     before = read_document(store())
     return save(
         edit,
         form,
-        what=what,
-        subject=f"agent:{subject}",
         section=lambda document: agent_form.sections(document, name),
         field_of=lambda problem: agent_form.field_of(problem, before, name),
         t=texts(),
@@ -248,15 +238,11 @@ def _save(edit: Callable[[Document], None], form: Form, what: str, name: str, su
 def _save_phone(
     edit: Callable[[Document], None],
     form: Form,
-    what: str,
-    name: str,
     part: Callable[[Document], Section | None],
 ) -> bool:
     return save(
         edit,
         form,
-        what=what,
-        subject=f"phone:{name}",
         section=part,
         field_of=lambda _problem: None,
         t=texts(),

@@ -19,17 +19,23 @@ from appliance.store import users
 from appliance.store.database import open_store
 from webui import (
     agents,
+    backup,
+    changes,
     departments,
     guide,
     inbox,
     lines,
+    mail,
     numbers,
     people,
+    privacy,
     prompts,
     setup,
     signing_in,
+    system,
     today,
     wall,
+    website,
 )
 from webui.box import Box
 from webui.live import LiveStreams
@@ -37,6 +43,10 @@ from webui.texts import LANGUAGES, TEXTS
 from webui.visit import LANGUAGE_COOKIE, Office, close_store, go, refusal, store, user
 from webui.who_may import may_open
 
+LARGEST_UPLOADS: Final = {
+    "prompts.upload": prompts.LARGEST_UPLOAD_BYTES,
+    "backup.upload": backup.LARGEST_UPLOAD_BYTES,
+}
 SAFE_METHODS: Final = ("GET", "HEAD", "OPTIONS")
 LANGUAGE_COOKIE_SECONDS: Final = 365 * 24 * 3600
 LARGEST_REQUEST_BYTES: Final = 4096  # of a form; an upload has its own limit
@@ -75,6 +85,7 @@ def create_app(
     """
     app = Flask(__name__)
     app.session_interface = _Sessions()
+    app.request_class = backup.LargeFiles
     db = open_store(store_path)
     app.config.update(
         SECRET_KEY=users.page_secret(db),
@@ -95,10 +106,11 @@ def create_app(
     app.extensions["live"] = live = LiveStreams(store_path)
     app.extensions["office"] = Office(store_path, box, live)
     app.extensions["place_call"] = place_call
+    app.extensions["public_status"] = website.PublicStatus()
     protection = CSRFProtect(app)
     for page in (
         *(signing_in, today, wall, inbox, setup, departments, agents, lines, prompts, numbers, people),
-        guide,
+        *(guide, system, changes, backup, mail, privacy, website),
     ):
         app.register_blueprint(page.pages)
     app.register_blueprint(agents.app_pages)
@@ -114,10 +126,11 @@ def create_app(
 
     @app.before_request
     def set_limit() -> None:
-        if request.endpoint == "prompts.upload" and user() is not None:
-            request.max_content_length = prompts.LARGEST_UPLOAD_BYTES
-        elif request.blueprint in ("departments", "agents", "setup") and user() is not None:
-            request.max_content_length = LARGEST_SETTINGS_BYTES
+        largest = LARGEST_UPLOADS.get(request.endpoint or "")
+        if request.blueprint in ("departments", "agents", "setup"):
+            largest = LARGEST_SETTINGS_BYTES
+        if largest and may_open(user(), request.endpoint or ""):
+            request.max_content_length = largest
 
     @app.before_request
     def refuse_foreign_pages() -> Response | None:
@@ -131,6 +144,8 @@ def create_app(
     def ask_who_it_is() -> AnyResponse | None:
         endpoint = request.endpoint
         if endpoint is None or endpoint == "static":  # nothing is there, or nothing that is secret
+            return None
+        if endpoint in website.PUBLIC:  # without opening the store: anybody may ask, and often
             return None
         if users.first_start(store()) and not endpoint.startswith("signing_in."):
             return go("/first-start") if request.method in SAFE_METHODS else refusal("error.401", 401)

@@ -18,9 +18,11 @@ from appliance.hotline.night import Forgotten, NightSwitch
 from appliance.hotline.numbers import readable
 from appliance.store import times
 from appliance.store.attention import attention
+from appliance.store.boxes import all_boxes
 from appliance.store.history import department_history
 from appliance.store.night import forgotten, night_switch
 from appliance.store.office import office_facts
+from appliance.store.on_call import duties_now
 from appliance.store.schedule import department_hours
 from webui.callbacks import Callback, Missed, missed_callers, open_callbacks
 
@@ -120,6 +122,29 @@ class Department:
 
 
 @dataclass(frozen=True, slots=True)
+class OnDuty:
+    """Who is on duty for a department that has a rota: the duty and whom it rings, '' and none for nobody.
+
+    `next_at` is when it is handed over to `next_duty`, '' when that is not known.
+    """
+
+    title: str
+    duty: str
+    rings: tuple[str, ...]
+    next_at: str
+    next_duty: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeskBox:
+    """A desk box of an agent (his title), and whether it is plugged in and answers."""
+
+    serial: str
+    title: str
+    present: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Number:
     """A number of the office, as people write it, and the title of the department it belongs to."""
 
@@ -173,6 +198,8 @@ class Board:
     missed_left_out: int
     messages: tuple[Message, ...]
     attention: tuple[tuple[str, str, str], ...]
+    on_duty: tuple[OnDuty, ...] = ()
+    desk_boxes: tuple[DeskBox, ...] = ()
 
     @property
     def calls_known(self) -> bool:
@@ -239,6 +266,8 @@ def read_board(db: Database, now: datetime, *, supervisor_holds_lock: bool) -> B
             missed_left_out=missed_count - len(missed),
             messages=_messages(db),
             attention=tuple(each for each in attention(db) if each[0] != "night") if runs else (),
+            on_duty=_on_duty(db, office.country, now),
+            desk_boxes=_desk_boxes(db) if runs else (),
         )
 
 
@@ -276,6 +305,30 @@ def _numbers(db: Database, country: str) -> tuple[Number, ...]:
         " ORDER BY d.title, n.number",
     )
     return tuple(Number(row["number"], readable(row["number"], country), row["title"]) for row in rows)
+
+
+def _on_duty(db: Database, country: str, now: datetime) -> tuple[OnDuty, ...]:
+    titles = dict(db.execute("SELECT name, title FROM agents").fetchall())
+    return tuple(
+        OnDuty(
+            title=each.title,
+            duty=each.duty,
+            rings=tuple(titles.get(phone.name) or readable(phone.name, country) for phone in each.phones),
+            next_at=times.to_text(each.next_at) if each.next_at else "",
+            next_duty=each.next_duty,
+        )
+        for each in duties_now(db, now)
+    )
+
+
+def _desk_boxes(db: Database) -> tuple[DeskBox, ...]:
+    """Those that are somebody's, and those that are there and nobody's."""
+    titles = dict(db.execute("SELECT name, title FROM agents").fetchall())
+    return tuple(
+        DeskBox(box.serial, titles.get(box.agent, ""), bool(box.port))
+        for box in all_boxes(db)
+        if box.agent or box.port
+    )
 
 
 def _doing(live: tuple[Call, ...], owed: tuple[Callback, ...]) -> dict[str, tuple[str, str]]:

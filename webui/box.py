@@ -2,10 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import IO, Protocol
+
+from sqlite_utils import Database
+
+
+class BackupRefused(Exception):
+    """A backup that is not taken; one sentence in each language says why."""
+
+    def __init__(self, sentences: Mapping[str, str]) -> None:
+        super().__init__(sentences["en"])
+        self.sentences = sentences
+
+
+@dataclass(frozen=True, slots=True)
+class BackupContents:
+    """What is in a backup, for a person to decide by."""
+
+    made_at: str
+    made_by: str
+    office: str
+    departments: int
+    agents: int
+    users: int
+    calls: int
+    messages: int
+    undelivered: int
+    callbacks: int
+    lines: int
+    size_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,3 +95,19 @@ class Box(Protocol):
 
     def line_words(self, trouble: str, language: str) -> str:
         """What is wrong with a line, as the end of a sentence; '' for nothing."""
+
+    def version(self) -> str:
+        """The version of the box's programs."""
+
+    def write_backup(self, target: Path) -> None:
+        """Write a backup, whole or not at all. Raises OSError."""
+
+    def check_backup(self, file: Path) -> BackupContents:
+        """Look at a backup whole. Raises BackupRefused or OSError."""
+
+    def write_diagnosis(self, db: Database, stream: IO[bytes]) -> None:
+        """Write a diagnosis bundle without personal data. Raises OSError."""
+
+    @property
+    def restart_page(self) -> Callable[[], None] | None:
+        """Begins the restart of this page behind the answer; None where nobody would start it again."""

@@ -63,7 +63,7 @@ def add() -> AnyResponse:
     def edit(document: Document) -> None:
         document.setdefault("department", []).append(section)
 
-    if not _save(edit, form, "department added", name, len(known), lambda _document: None):
+    if not _save(edit, form, len(known), lambda _document: None):
         return _form(form, "")
     return go(f"/departments/{name}")
 
@@ -96,7 +96,7 @@ def change(name: str) -> AnyResponse:
     def part(document: Document) -> object:
         return section_of(document, "department", name)
 
-    if not _save(edit, form, "department changed", name, index, part):
+    if not _save(edit, form, index, part):
         now = section_of(read_document(store()), "department", name)
         return _form(_compared(form, now, department_form.values_of), name)
     return go(f"/departments/{name}")
@@ -121,7 +121,7 @@ def remove(name: str) -> AnyResponse:
     def part(document: Document) -> object:
         return section_of(document, "department", name)
 
-    if not _save(edit, form, "department removed", name, -1, part):
+    if not _save(edit, form, -1, part):
         form.seen = digest(section)
         return _form(form, name)
     return go("/departments")
@@ -163,8 +163,6 @@ def change_rota(name: str) -> AnyResponse:
     saved = save(
         edit,
         form,
-        what="rota changed",
-        subject=f"department:{name}",
         section=part,
         field_of=lambda problem: rota_form.field_of(problem, index, form.values),
         t=texts(),
@@ -202,16 +200,12 @@ def _posted() -> Values:
 def _save(
     edit: Callable[[Document], None],
     form: Form,
-    what: str,
-    name: str,
     index: int,
     part: Callable[[Document], object],
 ) -> bool:
     return save(
         edit,
         form,
-        what=what,
-        subject=f"department:{name}",
         section=part,
         field_of=lambda problem: department_form.field_of(problem, index, form.values),
         t=texts(),

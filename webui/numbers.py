@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import csv
 import io
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
 from flask import Blueprint, Response, request
-from sqlite_utils import Database
 
-from appliance.hotline.figures import GROUPS, KINDS, CallFacts, Figures, Period, Report, period_of, report
+from appliance.hotline.figures import GROUPS, KINDS, Figures, Period, period_of
 from appliance.store import times
+from appliance.store.figures import read_report
 from appliance.store.office import office_facts
 from webui.chart import chart
 from webui.texts import Texts
@@ -102,29 +102,6 @@ def _asked() -> Asked:
     last = max(_EARLIEST, min(last, today))
     kind = kind if kind in KINDS else "week"
     return Asked(kind, period_of(kind, last, zone), request.args.get("department", "")[:100], today)
-
-
-def read_report(db: Database, period: Period, department: str = "") -> Report:
-    """Add up the ledger's calls of a period, of one department or of all."""
-    rows = db.execute(
-        """
-        SELECT c.department, CAST(strftime('%s', c.started_at) AS INTEGER),
-          CASE WHEN c.waits_since = '' THEN 0 ELSE max(0, (julianday(CASE
-              WHEN c.connected_at > c.waits_since AND c.connected_at <= c.ended_at THEN c.connected_at
-              WHEN c.ended_at = '' THEN c.waits_since ELSE c.ended_at END)
-              - julianday(c.waits_since)) * 86400) END,
-          c.outcome, coalesce(d.promise_minutes, 0) * 60
-        FROM calls AS c LEFT JOIN departments AS d ON d.name = c.department
-        WHERE c.started_at >= ?1 AND c.started_at < ?2 AND (?3 = '' OR c.department = ?3)""",
-        [times.to_text(period.begin), times.to_text(period.end), department],
-    ).fetchall()
-    return report(
-        period,
-        [
-            CallFacts(name, datetime.fromtimestamp(started, UTC), waited, outcome, promise)
-            for name, started, waited, outcome, promise in rows
-        ],
-    )
 
 
 def _plain(figures: Figures) -> list[object]:

@@ -9,6 +9,7 @@ from flask import Blueprint, Response, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from appliance.store import times, users
+from appliance.store.changes import by_page
 from webui.visit import go, refusal, say, show, store, texts, who
 
 pages: Final = Blueprint("people", __name__, url_prefix="/people")
@@ -27,8 +28,9 @@ def page() -> Response:
 def set_person() -> AnyResponse:
     """Make a user or change one; the answer has the link with which he sets his password."""
     name = request.form.get("name", "").strip()
+    role, agent = request.form.get("role", ""), request.form.get("agent", "")
     try:
-        made = users.set_user(store(), name, request.form.get("role", ""), request.form.get("agent", ""))
+        made = users.set_user(store(), name, role, agent, by_page(who().name))
     except users.UserError as error:
         return _show(fault=texts()(f"user_fault.{error.reason}"), name=name[:40])
     if not request.form.get("link"):
@@ -46,7 +48,7 @@ def remove() -> AnyResponse:
         return refusal("people.not_yourself", 400)
     if users.user(store(), name) is None:
         return refusal("people.gone", 400)
-    users.remove_user(store(), name)
+    users.remove_user(store(), name, by_page(who().name))
     say("people.removed", name=name)
     return go("/people")
 

@@ -8,7 +8,8 @@ from typing import Final
 from flask import Blueprint, Response, abort, request
 from werkzeug.wrappers import Response as AnyResponse
 
-from appliance.store import inbox, own_prompts, times
+from appliance.store import own_prompts, times
+from appliance.store.changes import by_page, newest
 from appliance.store.office import office_facts
 from webui.box import Box
 from webui.texts import LANGUAGES
@@ -81,7 +82,7 @@ def one(language: str, key: str) -> Response:
             own_prompts.newest(store()).get((key, language)),
         ),
         of=language,
-        acts=inbox.acts(store(), [subject]).get(subject, []),
+        changes=list(reversed(newest(store(), 20, subject=subject))),
         w=Words(texts(), times.now(), facts.country, facts.time_zone),
     )
 
@@ -112,7 +113,7 @@ def upload(language: str, key: str) -> AnyResponse:
         samples = box.to_prompt(file.read())
     except ValueError as error:
         return refusal(f"upload.{getattr(error, 'reason', 'not wav')}", 400)
-    own_prompts.set_sound(store(), key, language, samples, who().name, times.now())
+    own_prompts.set_sound(store(), key, language, samples, by_page(who().name), times.now())
     say("prompts.saved", prompt=key)
     return _back(language, key)
 
@@ -124,7 +125,7 @@ def undo(language: str, key: str) -> AnyResponse:
     seen = request.form.get("seen", "")
     if not seen.isdecimal() or len(seen) > 15:
         abort(400)
-    if not own_prompts.undo(store(), key, language, int(seen), who().name):
+    if not own_prompts.undo(store(), key, language, int(seen), by_page(who().name)):
         return refusal("prompts.changed_meanwhile", 409)
     say("prompts.undone", prompt=key)
     return _back(language, key)
@@ -134,7 +135,7 @@ def undo(language: str, key: str) -> AnyResponse:
 def built_in(language: str, key: str) -> AnyResponse:
     """Let callers hear the built-in voice again; the recording can be brought back by undo."""
     _check(_box(), language, key)
-    own_prompts.set_sound(store(), key, language, None, who().name, times.now())
+    own_prompts.set_sound(store(), key, language, None, by_page(who().name), times.now())
     say("prompts.built_in_again", prompt=key)
     return _back(language, key)
 

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from flask import request
 
+from appliance.store.changes import by_page
 from appliance.store.config_change import ChangedMeanwhile, Document, change, digest, standing
 from appliance.store.config_errors import SENTENCES, ConfigError, Problem
 from appliance.store.liveness import supervisor_runs
@@ -52,8 +53,6 @@ def save(
     edit: Callable[[Document], None],
     form: Form,
     *,
-    what: str,
-    subject: str,
     section: Callable[[Document], object],
     field_of: Callable[[Problem], str | None],
     t: Texts,
@@ -72,7 +71,7 @@ def save(
 
     written: Document = {}
     try:
-        change(store(), checked, who=who().name, what=what, subject=subject)
+        change(store(), checked, by_page(who().name))
     except ChangedMeanwhile:
         form.somebody_else = True
         return False

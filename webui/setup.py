@@ -57,8 +57,6 @@ def answer() -> AnyResponse:
     if not save(
         edit,
         form,
-        what="office set up",
-        subject="office",
         section=lambda document: document.get("office"),
         field_of=_field_of,
         t=texts(),
@@ -91,8 +89,6 @@ def change_office() -> AnyResponse:
     if not save(
         edit,
         form,
-        what="office changed",
-        subject="office",
         section=lambda document: document["office"],
         field_of=_field_of_office,
         t=texts(),

@@ -10,6 +10,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from appliance.hotline.signing_in import SHORTEST_PASSWORD
 from appliance.store import times, users
+from appliance.store.changes import by_page
 from appliance.store.office import office_facts
 from webui.visit import go, is_ours, refusal, say, show, store, texts, user, who
 from webui.wording import Words
@@ -146,7 +147,7 @@ def _set_password(name: str) -> str:
     if password != request.form.get("again"):
         return texts()("password.differ")
     try:
-        users.set_password(store(), name, password)
+        users.set_password(store(), name, password, by_page(name))
     except users.UserError as error:
         return texts()(f"user_fault.{error.reason}", shortest=SHORTEST_PASSWORD)
     return ""

@@ -11,6 +11,7 @@ from sqlite_utils import Database
 from werkzeug.wrappers import Response as AnyResponse
 
 from appliance.store import night, people, times, users
+from appliance.store.changes import by_page
 from appliance.store.database import exclusive
 from appliance.store.liveness import supervisor_runs
 from webui.board import is_our_number, read_board
@@ -21,6 +22,15 @@ from webui.who_may import may_press
 from webui.wording import Wording
 
 pages: Final = Blueprint("today", __name__)
+
+# Where something can be done about what needs attention, by its kind.
+_HELPS: Final = {
+    "mail": "/inbox?show=message",
+    "prompts": "/prompts",
+    "clock": "/system",
+    "disk": "/system/privacy",
+}
+_FOR_ALL: Final = ("mail", "prompts")
 
 Render = Callable[[Database, datetime], "str | None"]
 
@@ -77,7 +87,7 @@ def press() -> AnyResponse:
         with exclusive(store()) as db:
             kind, _, mode = button.partition(":")
             if kind == "night":
-                night.set_night_mode(db, mode, "page", times.now())
+                night.set_night_mode(db, mode, by_page(who().name), times.now())
             else:
                 people.press(db, button)
     except (LookupError, ValueError):
@@ -127,6 +137,9 @@ def board_fragment(app: Flask, t: Texts, token: str, user: users.User) -> Callab
             demo=demo,
             csrf=token,
             may_press=lambda button: may_press(user, button),
+            helps={
+                kind: address for kind, address in _HELPS.items() if user.role == "admin" or kind in _FOR_ALL
+            },
         )
 
     return draw

@@ -21,7 +21,26 @@ from webui.texts import LANGUAGES, TEXTS, Texts
 from webui.who_may import may_open
 
 LANGUAGE_COOKIE: Final = "language"
-PLACES: Final = ("today", "inbox", "departments", "agents", "prompts", "lines", "numbers", "people")
+PLACES: Final = {
+    "today": "/",
+    "inbox": "/inbox",
+    "departments": "/departments",
+    "agents": "/agents",
+    "prompts": "/prompts",
+    "numbers": "/numbers",
+    "system": "/system",
+}
+# The tabs of the system.
+SYSTEM: Final = {
+    "system": "/system",
+    "changes": "/system/changes",
+    "backup": "/system/backup",
+    "mail": "/system/mail",
+    "privacy": "/system/privacy",
+    "website": "/system/website",
+    "lines": "/lines",
+    "people": "/people",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +120,9 @@ def show(template: str, status: int = 200, **values: Any) -> Response:
         t=t,
         office=facts.name or t("setup.office"),
         user=visitor,
-        places=[place for place in PLACES if may_open(visitor, f"{place}.page")],
+        places={place: address for place, address in PLACES.items() if may_open(visitor, f"{place}.page")},
+        parts={part: address for part, address in SYSTEM.items() if may_open(visitor, f"{part}.page")},
+        place="system" if request.blueprint in SYSTEM else request.blueprint,
         here=request.blueprint,
         csrf=csrf(),
         said=_said(),

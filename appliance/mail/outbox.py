@@ -14,14 +14,18 @@ import ssl
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
+from email.message import EmailMessage
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from sqlite_utils import Database
 
+from appliance.hotline.figures import period_of
 from appliance.hotline.night import Forgotten, NightSwitch
 from appliance.mail.letter import LetterFacts, build_letter, mail_address
 from appliance.mail.night_letter import NightLetterFacts, build_night_letter
+from appliance.mail.report_letter import ReportLetterFacts, build_report_letter
 from appliance.mail.server import MailServer, connect, log_in, read_mail_server
 from appliance.mail.troubles import (
     NO_MAILBOX,
@@ -32,6 +36,8 @@ from appliance.mail.troubles import (
     trouble_of,
 )
 from appliance.store.database import exclusive, open_store
+from appliance.store.figures import read_report
+from appliance.store.office import office_facts
 from appliance.store.times import from_text, now, to_text
 
 log = logging.getLogger(__name__)
@@ -62,7 +68,7 @@ class _Due:
     call: str
     attempts: int
     sound: str
-    facts: LetterFacts | NightLetterFacts
+    facts: LetterFacts | NightLetterFacts | ReportLetterFacts
 
 
 def pause_after(attempts: int, first_pause_seconds: float = 60.0) -> float:
@@ -89,6 +95,16 @@ def delivery_state(db: Database) -> DeliveryState:
         last_error=last_error,
         next_attempt_at=from_text(next_attempt) if next_attempt else None,
     )
+
+
+def _letter(facts: LetterFacts | NightLetterFacts | ReportLetterFacts, mp3: bytes | None) -> EmailMessage:
+    match facts:
+        case LetterFacts():
+            return build_letter(facts, mp3)
+        case NightLetterFacts():
+            return build_night_letter(facts)
+        case ReportLetterFacts():
+            return build_report_letter(facts)
 
 
 class Outbox:
@@ -183,7 +199,8 @@ class Outbox:
     def _deliver_due(self, db: Database) -> None:
         server = read_mail_server(db)
         mailboxes = (
-            "SELECT name, mailbox FROM departments UNION ALL SELECT '', mailbox FROM office ORDER BY 1"
+            "SELECT name, mailbox FROM departments UNION ALL SELECT '', mailbox || report_mailbox"
+            " FROM office ORDER BY 1"
         )
         settings = (server, db.execute(mailboxes).fetchall())
         changed = self._settings is not None and settings != self._settings
@@ -204,9 +221,11 @@ class Outbox:
         due = "o.next_attempt_at <= :now OR o.next_attempt_at > :latest"
         which = "o.delivered_at = ''" + ("" if everything else f" AND ({due})")
         values = {"now": to_text(instant), "latest": to_text(instant + longest)}
-        found = self._about_callers(db, server, which, values) + self._about_the_night_switch(
-            db, server, which, values
-        )
+        found = [
+            *self._about_callers(db, server, which, values),
+            *self._about_the_night_switch(db, server, which, values),
+            *self._about_the_week(db, server, which, values),
+        ]
         return sorted(found, key=lambda mail: (mail.attempts, mail.id))
 
     def _about_callers(
@@ -292,6 +311,38 @@ class Outbox:
             for row in rows
         ]
 
+    def _about_the_week(
+        self, db: Database, server: MailServer, which: str, values: dict[str, str]
+    ) -> list[_Due]:
+        rows = db.query(
+            "SELECT o.id, o.message_id, o.attempts, o.language, r.last_day, r.noticed_at,"
+            " coalesce(nullif(f.report_mailbox, ''), o.recipient) AS recipient"
+            " FROM outbox AS o JOIN weekly_reports AS r ON r.id = o.weekly_report"
+            f" LEFT JOIN office AS f ON f.id = 1 WHERE {which}",
+            values,
+        )
+        facts = office_facts(db)
+        titles = dict(db.execute("SELECT name, title FROM departments").fetchall())
+        found = []
+        for row in list(rows):
+            last, zone = date.fromisoformat(row["last_day"]), ZoneInfo(facts.time_zone)
+            report, before = (
+                read_report(db, period_of("week", day, zone)) for day in (last, last - timedelta(days=7))
+            )
+            letter = ReportLetterFacts(
+                message_id=row["message_id"],
+                language=row["language"],
+                sender=server.sender,
+                recipient=row["recipient"],
+                office=facts.name,
+                noticed_at=from_text(row["noticed_at"]),
+                report=report,
+                before=before,
+                titles=titles,
+            )
+            found.append(_Due(row["id"], "", row["attempts"], "", letter))
+        return found
+
     def _deliver(self, db: Database, server: MailServer, due: list[_Due]) -> None:
         """Send over one connection; a new one only where a mail has cost us the last."""
         for number, mail in enumerate(due):
@@ -332,9 +383,7 @@ class Outbox:
         except OSError as error:
             raise UndeliverableError(NO_SOUND) from error
         self._client.send_message(
-            build_letter(mail.facts, mp3)
-            if isinstance(mail.facts, LetterFacts)
-            else build_night_letter(mail.facts),
+            _letter(mail.facts, mp3),
             from_addr=mail_address(mail.facts.sender),
             to_addrs=[mail_address(mail.facts.recipient)],
         )

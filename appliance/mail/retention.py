@@ -8,6 +8,7 @@ from pathlib import Path
 from sqlite_utils import Database
 
 from appliance.mail import files
+from appliance.mail.spool import MESSAGES
 from appliance.store.database import exclusive
 from appliance.store.times import to_text
 
@@ -35,3 +36,13 @@ def remove_old(db: Database, spool: Path, before: datetime) -> int:
             [to_text(before)],
         )
     return len(old)
+
+
+def remove_orphans(db: Database, spool: Path, before: datetime) -> None:
+    """Remove sounds that no message knows of, which a power cut may have left, once they are old."""
+    known = {Path(sound).stem for (sound,) in db.execute("SELECT sound FROM messages").fetchall()}
+    for file in (spool / MESSAGES).glob("*"):
+        if file.stem.partition(".wav")[0].partition(".mp3")[0] not in known and (
+            file.stat().st_mtime < before.timestamp()
+        ):
+            files.remove(file)

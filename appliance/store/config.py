@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Collection
 from typing import Any
 
@@ -11,10 +12,11 @@ from appliance.hotline.hours import Span, clock_text, read_clock
 from appliance.hotline.numbers import dialled_table
 from appliance.hotline.tickets import TicketRule
 from appliance.store import times
+from appliance.store.changes import BY_COMMAND, Author, Difference, compare, note
 from appliance.store.config_errors import ConfigError, Problem
 from appliance.store.config_hours import write_times
 from appliance.store.config_numbers import block_numbers
-from appliance.store.config_reader import read_config
+from appliance.store.config_reader import read_config, read_values
 from appliance.store.config_values import (
     Agent,
     Block,
@@ -42,9 +44,12 @@ __all__ = [
     "Office",
     "Phone",
     "TransferKeys",
+    "config_of",
     "export_config",
     "import_config",
     "read_config",
+    "read_values",
+    "values_of",
     "write_config",
 ]
 
@@ -68,12 +73,16 @@ _DEPARTMENT_FLAGS = (
 )
 
 
-def import_config(db: Database, config: Config) -> None:
+def import_config(
+    db: Database, config: Config, by: Author = BY_COMMAND, *, undoes: int | None = None
+) -> None:
     """Replace everything the admin sets by `config`, in one transaction, with the schedule it leads to.
 
     Agents who stay keep their presence, new ones are offline; calls and messages are not touched.
+    What differs is noted as a change of `by` (see `changes`), which undoes the change `undoes`.
     """
     with exclusive(db):
+        _note_differences(db, config, by, undoes)
         presence = {row["agent"]: row for row in db.query("SELECT * FROM presence")}
         for table in _TABLES:
             db.execute(f"DELETE FROM {table}")
@@ -110,6 +119,41 @@ def export_config(db: Database) -> Config:
         )
 
 
+def values_of(config: Config) -> dict[str, dict[str, Any]]:
+    """The config as a file has it, sections by kind; of several of a kind, each by its name.
+
+    ``{"office": {"name": …}, "department": {"support": {"name": "support", "title": …}}}``
+    """
+    values = tomllib.loads(write_config(config))
+    return {
+        kind: section if isinstance(section, dict) else {_name_in(kind, entry): entry for entry in section}
+        for kind, section in values.items()
+    }
+
+
+def config_of(values: dict[str, dict[str, Any]]) -> Config:
+    """The config of what `values_of` gave, changed since. Raises ConfigError with every problem there is."""
+    return read_values(
+        {
+            kind: section if kind in ("office", "mail", "transfer") else list(section.values())
+            for kind, section in values.items()
+        }
+    )
+
+
+def _name_in(kind: str, entry: dict[str, Any]) -> str:
+    return str(entry[{"block": "number", "rota": "department"}.get(kind, "name")])
+
+
+def _note_differences(db: Database, config: Config, by: Author, undoes: int | None) -> None:
+    if db.execute("SELECT 1 FROM office").fetchone() is None:
+        note(db, by, "setup", [Difference(("setup",), None, config.office.name)])
+        return
+    found = compare(values_of(export_config(db)), values_of(config))
+    if found:
+        note(db, by, "setup", found, undoes=undoes)
+
+
 def transfer_keys(db: Database) -> TransferKeys:
     """The keys by which an agent transfers; the usual ones when nothing was imported yet."""
     row = next(db.query("SELECT blind, attended FROM transfer_keys"), None)
@@ -135,6 +179,9 @@ def _rows(config: Config) -> dict[str, list[dict[str, Any]]]:
                 "callback_confirmation": int(office.callback_confirmation),
                 "mailbox": office.mailbox,
                 "address_phone": office.address_phone,
+                "report_mailbox": office.report_mailbox,
+                "report_weekday": office.report_weekday,
+                "public_status": int(office.public_status),
             }
         ],
         "mail_server": [
@@ -261,6 +308,7 @@ def _office(row: dict[str, Any]) -> Office:
         | {
             "callback_countries": tuple(row["callback_countries"].split()),
             "callback_confirmation": bool(row["callback_confirmation"]),
+            "public_status": bool(row["public_status"]),
         }
     )
 

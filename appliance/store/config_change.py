@@ -13,13 +13,13 @@ from typing import Any
 from sqlite_utils import Database
 
 from appliance.store import times
+from appliance.store.changes import Author
 from appliance.store.config import export_config, import_config
 from appliance.store.config_errors import ConfigError
-from appliance.store.config_reader import read_config
+from appliance.store.config_reader import read_values
 from appliance.store.config_values import Config
-from appliance.store.config_writer import write_config, write_document
+from appliance.store.config_writer import write_config
 from appliance.store.database import exclusive
-from appliance.store.inbox import note_act
 
 Document = dict[str, Any]
 """A config file's content: sections by name, as the TOML reader gives them."""
@@ -71,11 +71,11 @@ def digest(part: object) -> str:
 
 def check(document: Document) -> Config:
     """The config this document means. Raises ConfigError with everything that is wrong."""
-    return read_config(write_document(document))
+    return read_values(document)
 
 
-def change(db: Database, edit: Callable[[Document], None], *, who: str, what: str, subject: str) -> Config:
-    """Commit what `edit` makes of the document, if all of it is right then; agents keep their presence.
+def change(db: Database, edit: Callable[[Document], None], by: Author) -> Config:
+    """Commit what `edit` makes of the document, if all of it is right then; it is noted who did it.
 
     Raises ConfigError, or whatever `edit` raises; nothing is changed then.
     """
@@ -83,8 +83,7 @@ def change(db: Database, edit: Callable[[Document], None], *, who: str, what: st
         document = read_document(db)
         edit(document)
         config = check(document)
-        import_config(db, config)
-        note_act(db, who, what, subject)
+        import_config(db, config, by)
     return config
 
 

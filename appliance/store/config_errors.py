@@ -339,10 +339,16 @@ class Problem:
         """The line, the setting and the sentence, in German ('de') or English."""
         which = 0 if language == "de" else 1
         where = _LINE[which].format(self.line) if self.line else _FILE[which]
+        sentence = self.sentence(language)
+        return f"{where}, {self.field}: {sentence}" if self.field else f"{where}: {sentence}"
+
+    def sentence(self, language: str) -> str:
+        """The sentence alone."""
+        which = 0 if language == "de" else 1
         sentence = SENTENCES[self.code][which].format(**self.said(language))
         if self.suggestion:
             sentence += " " + _SUGGESTION[which].format(self.suggestion)
-        return f"{where}, {self.field}: {sentence}" if self.field else f"{where}: {sentence}"
+        return sentence
 
 
 class ConfigError(ValueError):

@@ -11,7 +11,7 @@ from appliance.hotline.numbers import is_country, is_emergency
 from appliance.hotline.public_holidays import states
 from appliance.store import config_checks as checks
 from appliance.store.config_errors import ConfigError, Problem, shown, syntax_problem
-from appliance.store.config_hours import read_hours
+from appliance.store.config_hours import DAYS, read_hours
 from appliance.store.config_lines import Lines
 from appliance.store.config_menu import check_menus, read_menu
 from appliance.store.config_numbers import check_extensions, check_reachable, read_blocks, read_numbers
@@ -38,7 +38,15 @@ _SEVERAL = ("department", "block", "phone", "agent", "rota")
 
 def read_config(text: str | bytes) -> Config:
     """Read a config file's text. Raises ConfigError with every problem there is."""
-    values, problems = _parse(text)
+    return _read(*_parse(text))
+
+
+def read_values(values: Mapping[str, Any]) -> Config:
+    """The same from values as a config file has them, say those of a form; problems then have no line."""
+    return _read(values, Problems(Lines("")))
+
+
+def _read(values: Mapping[str, Any], problems: Problems) -> Config:
     for key in values:
         if key not in (*_SINGLE, *_SEVERAL):
             problems.add("unknown", (key,), key, similar(key, (*_SINGLE, *_SEVERAL)))
@@ -116,6 +124,9 @@ def _office(table: Table) -> Office:
         callback_confirmation=table.flag("callback_confirmation", True),
         mailbox=table.text("mailbox", "", checks.mail_address_or_none),
         address_phone=table.text("address_phone", ""),
+        report_mailbox=table.text("report_mailbox", "", checks.mail_address_or_none),
+        report_weekday=table.choice("report_weekday", DAYS, "mon"),
+        public_status=table.flag("public_status", False),
     )
     known = states(office.country)
     if office.state and office.state not in known:

@@ -20,6 +20,9 @@ class Office:
     What concerns the whole office is mailed to `mailbox`, to the first department's where it is empty.
     The front panel's address button rings the phone `address_phone`, the first one where it is empty.
 
+    The week's numbers are mailed to `report_mailbox` on `report_weekday` ("mon" to "sun"), to nobody where
+    it is empty. With `public_status` anybody may ask whether somebody is free.
+
     Callbacks go to its own country and to `callback_countries`; with `callback_confirmation` the
     customer is connected only after pressing 1.
     """
@@ -35,6 +38,9 @@ class Office:
     callback_confirmation: bool
     mailbox: str
     address_phone: str
+    report_mailbox: str = ""
+    report_weekday: str = "mon"
+    public_status: bool = False
 
 
 @dataclass(frozen=True, slots=True)

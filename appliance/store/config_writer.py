@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 from appliance.hotline.numbers import readable, to_e164
 from appliance.store.config_hours import ALWAYS, write_hours
@@ -78,6 +77,9 @@ def write_config(config: Config) -> str:
             callback_confirmation=_flag(office.callback_confirmation),
             mailbox=_text(office.mailbox),
             address_phone=_text(office.address_phone),
+            report_mailbox=_text(office.report_mailbox),
+            report_weekday=_text(office.report_weekday),
+            public_status=_flag(office.public_status),
         ),
         f"\n# {_COMMENTS['mail'][which]}\n[mail]\n",
         _settings(
@@ -128,16 +130,6 @@ def write_config(config: Config) -> str:
         parts.append(f"\n# {_COMMENTS[kind][which]}\n")
         parts.append("\n".join(f"[[{kind}]]\n{table}" for table in tables))
     return "".join(parts)
-
-
-def write_document(document: Mapping[str, Any]) -> str:
-    """The TOML text of a file's content as the TOML reader gave it: sections of plain values."""
-    parts = []
-    for kind, value in document.items():
-        tables = value if isinstance(value, list) else [value]
-        head = f"[[{kind}]]" if isinstance(value, list) else f"[{kind}]"
-        parts += [f"{head}\n{_settings(**{key: _value(v) for key, v in table.items()})}" for table in tables]
-    return "\n".join(parts)
 
 
 def _department(department: Department, office: Office) -> str:
@@ -195,9 +187,7 @@ def _text(value: str) -> str:
 
 
 def _value(value: object) -> str:
-    """A text, a number, yes or no, a list or an inline table of these."""
-    if isinstance(value, bool):
-        return _flag(value)
+    """A text, a number, a list or an inline table of these."""
     if isinstance(value, Mapping):
         return "{ " + ", ".join(f"{_text(key)} = {_value(part)}" for key, part in value.items()) + " }"
     if isinstance(value, list):

@@ -45,7 +45,10 @@ CREATE TABLE office (
   callback_countries TEXT NOT NULL DEFAULT '',
   callback_confirmation INTEGER NOT NULL DEFAULT 1 CHECK (callback_confirmation IN (0, 1)),
   mailbox TEXT NOT NULL DEFAULT '',
-  address_phone TEXT NOT NULL DEFAULT ''
+  address_phone TEXT NOT NULL DEFAULT '',
+  report_mailbox TEXT NOT NULL DEFAULT '',
+  report_weekday TEXT NOT NULL DEFAULT 'mon',
+  public_status INTEGER NOT NULL DEFAULT 0 CHECK (public_status IN (0, 1))
 ) STRICT;
 CREATE TABLE mail_server (
   id INTEGER PRIMARY KEY CHECK (id = 1),
@@ -227,9 +230,27 @@ CREATE TABLE night_switch (
   changed_by TEXT NOT NULL DEFAULT ''
 ) STRICT;
 INSERT INTO night_switch (id, mode, since) VALUES (1, 'auto', {NOW});
+CREATE TABLE changes (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  at TEXT NOT NULL DEFAULT ({NOW}),
+  who TEXT NOT NULL DEFAULT '',
+  how TEXT NOT NULL CHECK (how IN ('page', 'command', 'phone', 'panel')),
+  subject TEXT NOT NULL,
+  differences TEXT NOT NULL,
+  reference INTEGER NOT NULL DEFAULT 0,
+  undoes INTEGER REFERENCES changes (id) ON DELETE SET NULL
+) STRICT;
+CREATE INDEX changes_by_subject ON changes (subject, id);
+CREATE INDEX changes_undone ON changes (undoes) WHERE undoes NOT NULL;
 CREATE TRIGGER night_switch_by_phone_code AFTER UPDATE OF mode ON night_switch
-  WHEN NEW.mode <> OLD.mode AND NEW.since = OLD.since BEGIN
-    UPDATE night_switch SET since = {NOW}, changed_by = 'phone'; END;
+  WHEN NEW.mode <> OLD.mode AND NEW.since = OLD.since AND NEW.changed_by = OLD.changed_by BEGIN
+    INSERT INTO changes (how, subject, differences) VALUES ('phone', 'night',
+      json_array(json_array(json_array('night'), OLD.mode, NEW.mode))); UPDATE night_switch
+    SET since = {NOW}, changed_by = 'phone'; END;
+CREATE TRIGGER night_switch_by_that_phone AFTER UPDATE OF changed_by ON night_switch
+  WHEN OLD.changed_by = 'phone' AND NEW.changed_by LIKE 'phone %' BEGIN
+    UPDATE changes SET who = substr(NEW.changed_by, 7)
+    WHERE id = (SELECT max(id) FROM changes WHERE subject = 'night') AND how = 'phone'; END;
 CREATE TABLE schedule (
   department TEXT NOT NULL REFERENCES departments (name) ON DELETE CASCADE,
   at TEXT NOT NULL,
@@ -351,11 +372,17 @@ CREATE TABLE night_reminders (
   missed_at TEXT NOT NULL,
   noticed_at TEXT NOT NULL
 ) STRICT;
+CREATE TABLE weekly_reports (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  last_day TEXT NOT NULL UNIQUE,
+  noticed_at TEXT NOT NULL
+) STRICT;
 CREATE TABLE outbox (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
   message INTEGER UNIQUE REFERENCES messages (id),
   callback INTEGER UNIQUE REFERENCES callbacks (id),
   night_reminder INTEGER UNIQUE REFERENCES night_reminders (id),
+  weekly_report INTEGER UNIQUE REFERENCES weekly_reports (id),
   message_id TEXT NOT NULL UNIQUE,
   recipient TEXT NOT NULL,
   language TEXT NOT NULL,
@@ -364,7 +391,8 @@ CREATE TABLE outbox (
   next_attempt_at TEXT NOT NULL DEFAULT ({NOW}),
   last_error TEXT NOT NULL DEFAULT '',
   delivered_at TEXT NOT NULL DEFAULT '',
-  CHECK ((message IS NOT NULL) + (callback IS NOT NULL) + (night_reminder IS NOT NULL) = 1)
+  CHECK ((message IS NOT NULL) + (callback IS NOT NULL) + (night_reminder IS NOT NULL)
+    + (weekly_report IS NOT NULL) = 1)
 ) STRICT;
 CREATE INDEX outbox_due ON outbox (next_attempt_at) WHERE delivered_at = '';
 CREATE TABLE cursors (
@@ -518,6 +546,15 @@ CREATE TRIGGER call_forgotten AFTER DELETE ON calls BEGIN
 CREATE TRIGGER callback_forgotten AFTER DELETE ON callbacks BEGIN
     DELETE FROM inbox WHERE subject = 'callback:' || OLD.id; DELETE FROM acts
     WHERE subject = 'callback:' || OLD.id; END;
+CREATE TABLE wishes (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  kind TEXT NOT NULL CHECK (kind IN ('restart', 'test mail', 'restore', 'forget number', 'factory reset')),
+  detail TEXT NOT NULL,
+  who TEXT NOT NULL,
+  how TEXT NOT NULL,
+  asked_at TEXT NOT NULL,
+  answer TEXT NOT NULL DEFAULT ''
+) STRICT;
 CREATE TABLE own_prompts (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
   prompt TEXT NOT NULL,

@@ -10,6 +10,7 @@ from sqlite_utils import Database
 from appliance.hotline.hours import NightMode
 from appliance.hotline.night import NIGHT_MODES, Forgotten, NightSwitch
 from appliance.hotline.night import forgotten as is_forgotten
+from appliance.store.changes import Author, Difference, note
 from appliance.store.database import exclusive
 from appliance.store.office import office_mailbox
 from appliance.store.schedule import department_hours
@@ -28,17 +29,23 @@ def night_mode(db: Database) -> NightMode:
     return mode
 
 
-def set_night_mode(db: Database, mode: str, changed_by: str, now: datetime) -> None:
+def set_night_mode(db: Database, mode: str, by: Author, now: datetime, *, undoes: int | None = None) -> None:
     """Commit the night switch; where it stands already, since when and by whom stays.
 
+    A move is noted as a change, which undoes the change `undoes`; that of a phone code by a trigger.
     Raises ValueError for a mode there is not.
     """
     if mode not in NIGHT_MODES:
         raise ValueError(mode)
-    db.execute(
-        "UPDATE night_switch SET mode = ?, since = ?, changed_by = ? WHERE mode <> ?",
-        [mode, to_text(now), changed_by, mode],
-    )
+    with exclusive(db):
+        before = night_mode(db)
+        if before == mode:
+            return
+        db.execute(
+            "UPDATE night_switch SET mode = ?, since = ?, changed_by = ?",
+            [mode, to_text(now), f"phone {by.name}" if by.how == "phone" else by.how],
+        )
+        note(db, by, "night", [Difference(("night",), before, mode)], undoes=undoes)
 
 
 def ignore_night_switch(db: Database) -> frozenset[str]:

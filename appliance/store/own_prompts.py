@@ -10,8 +10,8 @@ from datetime import datetime
 
 from sqlite_utils import Database
 
+from appliance.store.changes import Author, Difference, note
 from appliance.store.database import exclusive
-from appliance.store.inbox import note_act
 from appliance.store.times import to_text
 
 KEPT_VERSIONS = 3
@@ -45,26 +45,30 @@ def newest(db: Database) -> dict[tuple[str, str], OwnPrompt]:
     }
 
 
-def set_sound(db: Database, prompt: str, language: str, sound: bytes | None, who: str, now: datetime) -> None:
+def set_sound(
+    db: Database, prompt: str, language: str, sound: bytes | None, by: Author, now: datetime
+) -> None:
     """Commit a recording (8000 samples a second, 16 bit, little end first), None for the built-in voice."""
     with exclusive(db):
-        db.execute(
+        before = _heard(db, prompt, language)
+        row = db.execute(
             "INSERT INTO own_prompts (prompt, language, sound, set_by, set_at) VALUES (?, ?, ?, ?, ?)",
-            [prompt, language, sound, who, to_text(now)],
-        )
+            [prompt, language, sound, by.name, to_text(now)],
+        ).lastrowid
         db.execute(
             "DELETE FROM own_prompts WHERE prompt = ?1 AND language = ?2 AND id NOT IN "
             "(SELECT id FROM own_prompts WHERE prompt = ?1 AND language = ?2 ORDER BY id DESC LIMIT ?3)",
             [prompt, language, KEPT_VERSIONS],
         )
-        note_act(
-            db, who, "prompt set" if sound is not None else "prompt built in", f"prompt:{language}:{prompt}"
-        )
+        _note(db, prompt, language, before, by, reference=row or 0)
 
 
-def undo(db: Database, prompt: str, language: str, newest_seen: int, who: str) -> bool:
+def undo(
+    db: Database, prompt: str, language: str, newest_seen: int, by: Author, *, undoes: int | None = None
+) -> bool:
     """Go back to what was before the newest change; False when that is not the one that was seen any more."""
     with exclusive(db):
+        before = _heard(db, prompt, language)
         row = db.execute(
             "SELECT max(id) FROM own_prompts WHERE prompt = ? AND language = ?", [prompt, language]
         ).fetchone()
@@ -80,10 +84,37 @@ def undo(db: Database, prompt: str, language: str, newest_seen: int, who: str) -
             db.execute(
                 "INSERT INTO own_prompts (prompt, language, set_by, set_at) "
                 "VALUES (?, ?, ?, strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))",
-                [prompt, language, who],
+                [prompt, language, by.name],
             )
-        note_act(db, who, "prompt undone", f"prompt:{language}:{prompt}")
+        if undoes is None:
+            undoes = _change_of(db, newest_seen)
+        _note(db, prompt, language, before, by, undoes=undoes)
     return True
+
+
+def _heard(db: Database, prompt: str, language: str) -> str:
+    return "built in" if sound(db, prompt, language) is None else "own"
+
+
+def _change_of(db: Database, row: int) -> int | None:
+    found = db.execute(
+        "SELECT max(id) FROM changes WHERE subject LIKE 'prompt:%' AND reference = ?", [row]
+    ).fetchone()
+    return found[0] if found else None
+
+
+def _note(
+    db: Database,
+    prompt: str,
+    language: str,
+    before: str,
+    by: Author,
+    *,
+    reference: int = 0,
+    undoes: int | None = None,
+) -> None:
+    heard = Difference(("prompt", language, prompt), before, _heard(db, prompt, language))
+    note(db, by, f"prompt:{language}:{prompt}", [heard], reference=reference, undoes=undoes)
 
 
 def sound(db: Database, prompt: str, language: str) -> bytes | None:

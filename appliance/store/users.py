@@ -14,6 +14,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from sqlite_utils import Database
 
 from appliance.hotline.signing_in import LONGEST_PASSWORD, REMEMBERED, may_try_at, password_fault
+from appliance.store.changes import BY_COMMAND, SECRET, Author, Difference, by_page, note
 from appliance.store.database import exclusive
 from appliance.store.times import from_text, to_text
 
@@ -66,8 +67,19 @@ def user(db: Database, name: str) -> User | None:
     )
 
 
-def set_user(db: Database, name: str, role: str, agent: str = "") -> User:
-    """Make a user, or change the role of one. Raises UserError; there is always an admin left."""
+def set_user(
+    db: Database,
+    name: str,
+    role: str,
+    agent: str = "",
+    by: Author = BY_COMMAND,
+    *,
+    undoes: int | None = None,
+) -> User:
+    """Make a user, or change the role of one. Raises UserError; there is always an admin left.
+
+    What differs is noted as a change of `by`, which undoes the change `undoes`.
+    """
     name = unicodedata.normalize("NFC", name.strip())
     if not _NAME.fullmatch(name):
         raise UserError("name")
@@ -78,12 +90,25 @@ def set_user(db: Database, name: str, role: str, agent: str = "") -> User:
             raise UserError("agent")
         if role != "admin":
             _keep_an_admin(db, name)
+        before = user(db, name)
         db.execute(
             "INSERT INTO users (name, role, agent) VALUES (?, ?, ?) "
             "ON CONFLICT (name) DO UPDATE SET role = excluded.role, agent = excluded.agent",
             [name, role, agent],
         )
+        _note_differences(db, before, User(before.name if before else name, role, agent), by, undoes)
     return User(name, role, agent)
+
+
+def _note_differences(db: Database, before: User | None, after: User, by: Author, undoes: int | None) -> None:
+    path = ("user", after.name)
+    if before is None:
+        differences = [Difference(path, None, {"role": after.role, "agent": after.agent})]
+    else:
+        both = {"role": (before.role, after.role), "agent": (before.agent, after.agent)}
+        differences = [Difference((*path, key), *pair) for key, pair in both.items() if len(set(pair)) == 2]
+    if differences:
+        note(db, by, f"user:{after.name}", differences, undoes=undoes)
 
 
 def make_first_admin(db: Database, name: str, password: str) -> None:
@@ -91,13 +116,17 @@ def make_first_admin(db: Database, name: str, password: str) -> None:
     with exclusive(db):
         if not first_start(db):
             raise UserError("taken")
-        set_password(db, set_user(db, name, "admin").name, password)
+        by = by_page(name)
+        set_password(db, set_user(db, name, "admin", by=by).name, password, by)
 
 
-def remove_user(db: Database, name: str) -> None:
+def remove_user(db: Database, name: str, by: Author = BY_COMMAND, *, undoes: int | None = None) -> None:
     """Remove a user with all sessions. Raises UserError for the last admin; nobody is no error."""
     with exclusive(db):
         _keep_an_admin(db, name)
+        if before := user(db, name):
+            gone = Difference(("user", before.name), {"role": before.role, "agent": before.agent}, None)
+            note(db, by, f"user:{before.name}", [gone], undoes=undoes)
         db.execute("DELETE FROM users WHERE name = ?", [name])
         db.execute("DELETE FROM links WHERE user = ? COLLATE NOCASE AND kind = 'sign in'", [name])
 
@@ -112,7 +141,7 @@ def _keep_an_admin(db: Database, without: str) -> None:
         raise UserError("last admin")
 
 
-def set_password(db: Database, name: str, password: str) -> None:
+def set_password(db: Database, name: str, password: str, by: Author = BY_COMMAND) -> None:
     """Set a password; whoever is signed in by the old one is signed out. Raises UserError or LookupError."""
     password = unicodedata.normalize("NFC", password)
     if fault := password_fault(password, name):
@@ -121,6 +150,7 @@ def set_password(db: Database, name: str, password: str) -> None:
     with exclusive(db):
         if not db.execute("UPDATE users SET password = ? WHERE name = ?", [digest, name]).rowcount:
             raise LookupError(name)
+        note(db, by, f"user:{name}", [Difference(("user", name, "password"), SECRET, SECRET)])
         db.execute("DELETE FROM sessions WHERE user = ?", [name])
         db.execute("DELETE FROM failed_sign_ins WHERE name = ?", [_folded(name)])
 

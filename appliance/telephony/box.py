@@ -55,7 +55,7 @@ def box_instance(
             "events_read": "call,system",
             "orders_read": "call,reporting,system",
             # "system" is what reloading needs. It gives nothing new to whoever writes these files anyway.
-            "orders_write": "call,originate,reporting,system",
+            "orders_write": "call,originate,reporting,system,command",
             "wanted_events": ("DeviceStateChange", "MusicOnHoldStart", "MusicOnHoldStop", "FullyBooted"),
             "music": program.music,
             **values,

@@ -116,5 +116,5 @@ class CallRecords:
                 start += len(line)
                 record = parse_record(line.decode(errors="replace").rstrip("\r\n"))
                 if record is None:
-                    log.warning("a call record nobody can read was passed over: %r", line[:200])
+                    log.warning("a call record nobody can read was passed over, %d bytes", len(line))
                 yield record, f"{inode}:{start}"

@@ -11,6 +11,7 @@ from appliance.simulator.busy_lamps import BusyLamps
 from appliance.simulator.exchange import NotHappened
 from appliance.simulator.office import SimulatedOffice
 from appliance.store import night, times
+from appliance.store.changes import BY_COMMAND
 
 
 def lamps_of(office: SimulatedOffice, phone: str) -> BusyLamps:
@@ -48,7 +49,7 @@ def test_the_lamps_of_departments_show_hours_and_who_waits(office: SimulatedOffi
     for extension in ("hours-office", "hours-support", "queue-support", "queue-office", "queue"):
         lamps.watch(extension)
     lamps.lamp_is("hours-office", "dark")
-    night.set_night_mode(office.db, "night", "command", times.now())
+    night.set_night_mode(office.db, "night", BY_COMMAND, times.now())
     lamps.lamp_is("hours-office", "lit")
     assert lamps.lamp("hours-support") == "dark", "it ignores the switch"
     office.sets("anna", "available")

@@ -9,6 +9,7 @@ import pytest
 from appliance.callers_ear import caller_hears
 from appliance.simulator.office import SimulatedOffice
 from appliance.store import config_change
+from appliance.store.changes import by_page
 from appliance.store.config_change import Document
 from appliance.telephony.prompts.speech import speech_file
 from tests.calls.conftest import nothing_is_left
@@ -25,7 +26,7 @@ def office(make_office: Callable[..., SimulatedOffice]) -> Iterator[SimulatedOff
 
 def changes(office: SimulatedOffice, edit: Callable[[Document], None]) -> None:
     """Somebody saves a change; returns when it is in force or refused."""
-    config_change.change(office.db, edit, who="ada", what="changed", subject="test")
+    config_change.change(office.db, edit, by_page("ada"))
     office.wait_for(
         "the change is in force",
         lambda: config_change.standing(office.db).in_force_at or config_change.standing(office.db).refused,

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from appliance.simulator.office import SimulatedOffice
 from appliance.store import night, times
+from appliance.store.changes import by_page
 from tests.calls.conftest import OFFICE, nothing_is_left
 
 CLOSES_FOR_AN_HOUR = OFFICE.replace('"00:00-24:00"', '"00:00-23:00"')  # so that it opens every day
@@ -95,8 +96,8 @@ def test_a_forgotten_switch_is_shown_and_mailed_once_whatever_restarts(
     office = make_office(CLOSES_FOR_AN_HOUR, supervisor=False)
 
     def is_moved(mode: str, days_ago: float) -> None:
-        night.set_night_mode(office.db, "auto", "page", times.now())
-        night.set_night_mode(office.db, mode, "page", times.now() - timedelta(days=days_ago))
+        night.set_night_mode(office.db, "auto", by_page("ada"), times.now())
+        night.set_night_mode(office.db, mode, by_page("ada"), times.now() - timedelta(days=days_ago))
 
     is_moved("night", 3)
     office.start_supervisor()

@@ -17,6 +17,7 @@ from sqlite_utils import Database
 
 from appliance.simulator.office import SimulatedOffice
 from appliance.store import night, times
+from appliance.store.changes import Author
 from appliance.store.database import exclusive
 from appliance.telephony.box import manager_secret
 from appliance.telephony.manager import ManagerLink
@@ -88,7 +89,9 @@ def test_alone_asterisk_opens_and_closes_all_year_as_the_rules_say(alone: Simula
                 schedule = schedule_from(alone.db, begin)
                 for instant in chance.sample(calls_of(chance, begin, papers.values()), 8):
                     make_now(alone.db, schedule, instant + HALF_A_MINUTE)
-                    night.set_night_mode(alone.db, office.mode(instant), "phone desk_1", times.now())
+                    night.set_night_mode(
+                        alone.db, office.mode(instant), Author("desk_1", "phone"), times.now()
+                    )
                     for name in NAMES:
                         state = ask(name)
                         assert state == papers[name].says(instant), (name, instant)

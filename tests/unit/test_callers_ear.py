@@ -12,6 +12,7 @@ from sqlite_utils import Database
 from appliance.callers_ear import caller_hears
 from appliance.settings import Settings, SipLine
 from appliance.store import times
+from appliance.store.changes import by_page
 from appliance.store.config import import_config, read_config
 from appliance.store.config_change import Document, change, read_document
 from appliance.store.database import open_store
@@ -50,7 +51,7 @@ def edit(db: Database, **changes: object) -> None:
     def do(document: Document) -> None:
         document["department"][1] |= changes
 
-    change(db, do, who="ada", what="changed", subject="test")
+    change(db, do, by_page("ada"))
 
 
 def test_who_is_free_is_rung(db: Database, settings: Settings) -> None:
@@ -112,7 +113,7 @@ def test_who_is_on_duty_is_rung_while_it_is_closed(db: Database, settings: Setti
             }
         ]
 
-    change(db, do, who="ada", what="changed", subject="test")
+    change(db, do, by_page("ada"))
     db.execute("UPDATE night_switch SET mode = 'night'")
     heard = caller_hears(db, settings, "accounting")
     assert [step.kind for step in heard] == ["hears", "hears", "rings", "talks", "ends"]

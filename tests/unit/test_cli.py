@@ -17,6 +17,7 @@ from appliance.cli import main
 from appliance.settings import Settings
 from appliance.status import complaints, look
 from appliance.store import night, times
+from appliance.store.changes import by_page
 from appliance.store.liveness import Alive
 from appliance.telephony.prompts.install import MissingPrompts
 from tests.unit.seed import seeded_store
@@ -118,10 +119,10 @@ def test_status_tells_of_a_forgotten_night_switch(tmp_path: Path) -> None:
     settings.recordings.mkdir(parents=True)
     db = seeded_store(settings.store)
     db.execute("INSERT INTO opening_hours VALUES ('office', 0, '08:00', '17:00')")
-    night.set_night_mode(db, "night", "page", times.now())
+    night.set_night_mode(db, "night", by_page("ada"), times.now())
     assert not [told for told in complaints(look(db, settings, None), "en") if "night switch" in told]
-    night.set_night_mode(db, "auto", "page", times.now())
-    night.set_night_mode(db, "night", "page", times.now() - timedelta(days=15))
+    night.set_night_mode(db, "auto", by_page("ada"), times.now())
+    night.set_night_mode(db, "night", by_page("ada"), times.now() - timedelta(days=15))
     state = look(db, settings, None)
     db.close()
     assert any("at night since" in told for told in complaints(state, "en"))

@@ -9,6 +9,7 @@ import pytest
 from sqlite_utils import Database
 
 from appliance.store import config_change, times
+from appliance.store.changes import by_page
 from appliance.store.config import ConfigError, import_config, read_config
 from appliance.store.config_change import (
     Document,
@@ -43,15 +44,15 @@ def save(db: Database, **settings: object) -> None:
     def edit(document: Document) -> None:
         document["department"][0] |= settings
 
-    change(db, edit, who="ada", what="department changed", subject="department:support")
+    change(db, edit, by_page("ada"))
 
 
 def test_a_document_means_what_the_store_holds(db: Database) -> None:
     before = read_document(db)
     assert set(before) == {"office", "mail", "transfer", "department", "block", "phone", "agent", "rota"}
-    change(db, lambda _document: None, who="ada", what="nothing", subject="")
+    change(db, lambda _document: None, by_page("ada"))
     assert read_document(db) == before
-    change(db, lambda document: write_numbers_whole(db, document), who="ada", what="nothing", subject="")
+    change(db, lambda document: write_numbers_whole(db, document), by_page("ada"))
     assert read_document(db) == before
 
 
@@ -66,7 +67,7 @@ def test_what_cannot_be_changes_nothing_and_says_where(db: Database) -> None:
     taken = next(problem for problem in refused.value.problems if problem.code == "twice")
     assert (taken.path, taken.values["where"]) == (("department", 1, "numbers", 0), '"support"')
     assert read_document(db) == before
-    assert not db.execute("SELECT 1 FROM acts").fetchone()
+    assert db.execute("SELECT count(*) FROM changes").fetchone()[0] == 1, "that it was set up"
 
 
 def test_a_secret_is_in_no_problem(db: Database) -> None:
@@ -74,7 +75,7 @@ def test_a_secret_is_in_no_problem(db: Database) -> None:
         document["phone"][0]["secret"] = "kurz!"
 
     with pytest.raises(ConfigError) as refused:
-        change(db, edit, who="ada", what="x", subject="x")
+        change(db, edit, by_page("ada"))
     assert "kurz!" not in repr(refused.value.problems)
 
 

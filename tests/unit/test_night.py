@@ -17,6 +17,7 @@ from appliance.hotline.hours import Hours, NightMode, Span, SpecialDays, is_open
 from appliance.hotline.night import NightSwitch, forgotten
 from appliance.mail.night_letter import NightLetterFacts, build_night_letter, forgotten_in_words
 from appliance.store import night, times
+from appliance.store.changes import BY_PANEL, by_page
 from appliance.store.database import open_store
 from tests.unit.opening_rules import DAY, MINUTE
 from tests.unit.seed import seeded_store
@@ -116,17 +117,17 @@ def db(tmp_path: Path) -> Database:
 
 
 def test_moving_it_says_since_when_and_by_whom(db: Database) -> None:
-    night.set_night_mode(db, "night", "panel", FRIDAY_EVENING)
+    night.set_night_mode(db, "night", BY_PANEL, FRIDAY_EVENING)
     assert night.night_switch(db) == NightSwitch("night", FRIDAY_EVENING, "panel")
-    night.set_night_mode(db, "night", "page", MONDAY_10)
+    night.set_night_mode(db, "night", by_page("ada"), MONDAY_10)
     assert night.night_switch(db) == NightSwitch("night", FRIDAY_EVENING, "panel")
     with pytest.raises(ValueError, match="dusk"):
-        night.set_night_mode(db, "dusk", "page", MONDAY_10)
+        night.set_night_mode(db, "dusk", by_page("ada"), MONDAY_10)
     assert night.night_mode(db) == "night"
 
 
 def test_asterisk_moves_it_with_two_plain_updates(db: Database) -> None:
-    night.set_night_mode(db, "day", "page", FRIDAY_EVENING)
+    night.set_night_mode(db, "day", by_page("ada"), FRIDAY_EVENING)
     db.execute("UPDATE night_switch SET mode = 'night' WHERE id = '1'")
     assert night.night_switch(db).changed_by == "phone"
     since = night.night_switch(db).since
@@ -136,7 +137,7 @@ def test_asterisk_moves_it_with_two_plain_updates(db: Database) -> None:
 
 
 def test_one_reminder_for_each_time_it_was_forgotten(db: Database, tmp_path: Path) -> None:
-    night.set_night_mode(db, "night", "panel", FRIDAY_EVENING)
+    night.set_night_mode(db, "night", BY_PANEL, FRIDAY_EVENING)
     assert not night.remind(db, FRIDAY_EVENING + DAY)
     assert night.remind(db, MONDAY_10)
     assert not night.remind(db, MONDAY_10 + DAY)
@@ -144,28 +145,28 @@ def test_one_reminder_for_each_time_it_was_forgotten(db: Database, tmp_path: Pat
     assert not night.remind(other, MONDAY_10 + DAY)
     rows = list(db.query("SELECT recipient, language, delivered_at FROM outbox"))
     assert rows == [{"recipient": "o@x.example", "language": "de", "delivered_at": ""}]
-    night.set_night_mode(db, "auto", "panel", MONDAY_10 + DAY)
+    night.set_night_mode(db, "auto", BY_PANEL, MONDAY_10 + DAY)
     assert not night.remind(db, MONDAY_10 + 2 * DAY)
-    night.set_night_mode(db, "night", "panel", MONDAY_10 + 2 * DAY)
+    night.set_night_mode(db, "night", BY_PANEL, MONDAY_10 + 2 * DAY)
     assert night.remind(db, MONDAY_10 + 3 * DAY)
     assert db.execute("SELECT count(*) FROM outbox").fetchone() == (2,)
 
 
 def test_the_offices_own_mailbox_goes_before_a_departments(db: Database) -> None:
     db.execute("UPDATE office SET mailbox = 'chef@x.example', language = 'en'")
-    night.set_night_mode(db, "night", "panel", FRIDAY_EVENING)
+    night.set_night_mode(db, "night", BY_PANEL, FRIDAY_EVENING)
     assert night.remind(db, MONDAY_10)
     assert db.execute("SELECT recipient, language FROM outbox").fetchone() == ("chef@x.example", "en")
 
 
 def test_nobody_is_reminded_for_departments_that_ignore_it(db: Database) -> None:
     db.execute("UPDATE departments SET ignores_night_switch = 1")
-    night.set_night_mode(db, "night", "panel", FRIDAY_EVENING)
+    night.set_night_mode(db, "night", BY_PANEL, FRIDAY_EVENING)
     assert not night.remind(db, MONDAY_10)
 
 
 def test_a_reminder_that_cannot_be_kept_whole_is_not_kept(db: Database) -> None:
-    night.set_night_mode(db, "night", "panel", FRIDAY_EVENING)
+    night.set_night_mode(db, "night", BY_PANEL, FRIDAY_EVENING)
     db.execute("CREATE TRIGGER full BEFORE INSERT ON outbox BEGIN SELECT RAISE(ABORT, 'disk full'); END")
     with pytest.raises(sqlite3.DatabaseError, match="disk full"):
         night.remind(db, MONDAY_10)
@@ -175,7 +176,7 @@ def test_a_reminder_that_cannot_be_kept_whole_is_not_kept(db: Database) -> None:
 
 
 def test_old_reminders_go_when_the_switch_was_moved_and_the_mail_is_gone(db: Database) -> None:
-    night.set_night_mode(db, "night", "panel", FRIDAY_EVENING)
+    night.set_night_mode(db, "night", BY_PANEL, FRIDAY_EVENING)
     night.remind(db, MONDAY_10)
 
     def left() -> int:
@@ -185,7 +186,7 @@ def test_old_reminders_go_when_the_switch_was_moved_and_the_mail_is_gone(db: Dat
     assert left() == 1, "the mail still needs it"
     db.execute("DELETE FROM outbox")
     assert left() == 1, "the switch still stands there"
-    night.set_night_mode(db, "auto", "panel", MONDAY_10)
+    night.set_night_mode(db, "auto", BY_PANEL, MONDAY_10)
     assert left() == 0
 
 
@@ -242,7 +243,7 @@ def test_day_mode_has_its_own_words(language: str, word: str) -> None:
 
 
 def test_times_are_kept_as_they_were(db: Database) -> None:
-    night.set_night_mode(db, "night", "panel", FRIDAY_EVENING)
+    night.set_night_mode(db, "night", BY_PANEL, FRIDAY_EVENING)
     night.remind(db, MONDAY_10)
     row = next(db.query("SELECT since, missed_at, noticed_at FROM night_reminders"))
     assert [times.from_text(text) for text in row.values()] == [FRIDAY_EVENING, MONDAY_MORNING, MONDAY_10]

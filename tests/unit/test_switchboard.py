@@ -19,6 +19,7 @@ from appliance.hotline.matching import WaitingCaller
 from appliance.hotline.presence import Presence
 from appliance.hotline.ringing import Ring
 from appliance.store import callbacks, ledger, night, people
+from appliance.store.changes import by_page
 from appliance.store.database import open_store
 from appliance.switchboard import Switchboard
 from tests.unit.seed import seeded_store
@@ -361,7 +362,7 @@ def told_of(desk: Desk, device: str) -> str:
 
 def test_desk_phones_are_shown_night_mode_and_hours(desk: Desk) -> None:
     assert told_of(desk, "Custom:night") == "NOT_INUSE"
-    night.set_night_mode(desk.db, "night", "page", NOON)
+    night.set_night_mode(desk.db, "night", by_page("ada"), NOON)
     states: dict[str, str] = {}
     while states.keys() != {"Custom:night", "Custom:hours-office"}:
         states |= desk.mirrored.get(timeout=5)
@@ -603,13 +604,13 @@ def test_without_room_on_the_line_nobody_is_called_back(desk: Desk) -> None:
 
 def test_a_closed_department_calls_nobody_back(desk: Desk) -> None:
     desk.db.execute("UPDATE departments SET ignores_night_switch = 0")
-    night.set_night_mode(desk.db, "night", "page", NOON)
+    night.set_night_mode(desk.db, "night", by_page("ada"), NOON)
     request = desk.owes("1.0")
     desk.idle("desk_1")
     desk.waits_for_lamp("night", "on")
     desk.waits_for_lamp("agent:anna", "green")
     assert desk.begun.empty()
-    night.set_night_mode(desk.db, "auto", "page", NOON)
+    night.set_night_mode(desk.db, "auto", by_page("ada"), NOON)
     assert desk.begins(request) == "anna"
 
 

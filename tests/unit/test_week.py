@@ -26,6 +26,7 @@ from appliance.house import House, HouseOfOneCall, keep_message_of_ended_call
 from appliance.mail.sound import write_wav
 from appliance.settings import Settings, SipLine
 from appliance.store import ledger, night, people, times
+from appliance.store.changes import by_page
 from appliance.store.database import open_store
 from appliance.switchboard import Switchboard
 from appliance.telephony import call as call_module
@@ -105,7 +106,7 @@ class Week:
         for _ in range(400):
             if not self.db.execute("SELECT 1 FROM callbacks WHERE closed_at = ''").fetchone():
                 break
-            night.set_night_mode(self.db, "auto", "page", self.now)
+            night.set_night_mode(self.db, "auto", by_page("ada"), self.now)
             for agent in PHONES:
                 people.set_presence(self.db, agent, Presence.AVAILABLE, "button", self.now)
             self.passes(600)
@@ -122,7 +123,9 @@ class Week:
             presence = self.random.choice((Presence.AVAILABLE, Presence.AVAILABLE, Presence.AWAY))
             people.set_presence(self.db, agent, presence, "button", self.now)
         if self.chance(0.004):
-            night.set_night_mode(self.db, self.random.choice(("auto", "night", "auto")), "page", self.now)
+            night.set_night_mode(
+                self.db, self.random.choice(("auto", "night", "auto")), by_page("ada"), self.now
+            )
         if self.chance(0.02) and len(self.live) < AT_ONCE and len(self.callers) < CALLS:
             self.somebody_calls()
         self.switchboard.agents()

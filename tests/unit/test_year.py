@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from appliance.hotline.hours import opening
 from appliance.store import night
+from appliance.store.changes import Author
 from appliance.store.database import open_store
 from appliance.store.schedule import department_hours
 from tests.unit.opening_rules import (
@@ -62,7 +63,7 @@ def test_a_year_of_calls_finds_the_same_opening_everywhere(office: Rules, seed: 
             schedule_from(db, begin)  # from here on Python is away
             for instant in calls_of(chance, begin, papers.values()):
                 mode = office.mode(instant)
-                night.set_night_mode(db, mode, "phone desk_1", instant)
+                night.set_night_mode(db, mode, Author("desk_1", "phone"), instant)
                 floor = view_at(db, instant)
                 for name in NAMES:
                     paper = papers[name].says(instant)

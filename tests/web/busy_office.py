@@ -15,6 +15,7 @@ from appliance.office_page import BoxOfSettings
 from appliance.settings import Settings
 from appliance.store import ledger, own_prompts, times
 from appliance.store.attention import show_attention
+from appliance.store.changes import by_page
 from appliance.store.config import import_config, read_config
 from appliance.store.config_change import note_in_force
 from appliance.store.database import open_store
@@ -71,7 +72,7 @@ def busy_office(folder: Path) -> tuple[BoxOfSettings, Settings, Database]:
     troubled = LineState("isdn", "bri-ptp", 4, 0, 4, Trouble.NO_SIGNAL)
     keep_line_states(db, [LineState("line", "sip", 4, 1, 3), troubled], times.now())
     note_in_force(db, 1, times.now())
-    own_prompts.set_sound(db, "greeting", "de", VOICE.tobytes(), "ada", times.now())
+    own_prompts.set_sound(db, "greeting", "de", VOICE.tobytes(), by_page("ada"), times.now())
     return BoxOfSettings(settings), settings, db
 
 

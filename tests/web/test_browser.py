@@ -46,6 +46,12 @@ PAGES = {
     "people": "/people",
     "guide": "/guide",
     "password": "/my-password",
+    "system": "/system",
+    "changes": "/system/changes",
+    "backup": "/system/backup",
+    "mail": "/system/mail",
+    "privacy": "/system/privacy",
+    "website": "/system/website",
 }
 PHONE = {"width": 390, "height": 844}
 DESK = {"width": 1280, "height": 900}

@@ -10,6 +10,7 @@ import pytest
 from sqlite_utils import Database
 
 from appliance.store import ledger, night, times
+from appliance.store.changes import BY_PANEL
 from appliance.store.database import open_store
 from appliance.store.liveness import Alive
 from tests.web.visiting import (
@@ -136,7 +137,7 @@ def test_who_moved_the_night_switch_is_told_by_name(client: Visitor, db: Databas
 def test_a_forgotten_night_switch_is_an_alarm(client: Visitor, db: Database) -> None:
     with db.conn:
         db.execute("INSERT INTO opening_hours VALUES ('front', 0, '08:00', '17:00')")
-        night.set_night_mode(db, "night", "panel", times.now())
+        night.set_night_mode(db, "night", BY_PANEL, times.now())
     assert "night-forgotten" not in get(client)
     with db.conn:
         db.execute("UPDATE night_switch SET since = ?", [ago(15 * 86400)])

@@ -1,0 +1,166 @@
+"""Forgetting: one number at once, or what is older than the retention time, wherever on the box it is."""
+
+from __future__ import annotations
+
+import csv
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from sqlite_utils import Database
+
+from appliance.mail import files
+from appliance.mail.retention import remove_old, remove_orphans
+from appliance.settings import Settings
+from appliance.store import callbacks, changes, inbox, ledger, night, weekly
+from appliance.store.database import exclusive, open_store
+from appliance.store.forgetting import (
+    Forgotten,
+    Number,
+    empty_wal,
+    forget_in_store,
+    leave_no_trace,
+    number_of,
+)
+
+_FIELD: Final = re.compile(rb'"((?:[^"]|"")*)"')
+_TIME, _CALL, _CHANNEL = 2, 3, 4  # the places of a call record's fields, see cel_custom.conf.j2
+_HIDDEN: Final = b"x"
+
+
+def forget_number(db: Database, settings: Settings, text: str) -> Forgotten:
+    """Delete everything about one number, at once and everywhere: store, sounds, Asterisk's records and logs.
+
+    Raises CannotForget (nothing was changed), OSError or sqlite3.Error; done again it goes on. Messages and
+    callbacks of the number that were still owed are dropped, too.
+    """
+    number = number_of(db, text)
+    forgotten = forget_in_store(db, number)
+    for sound in forgotten.sounds:
+        files.remove(settings.spool / sound)
+        files.remove((settings.spool / sound).with_suffix(".wav"))
+    for call in forgotten.calls:
+        for recording in settings.recordings.glob(f"{call}.*"):
+            files.remove(recording)
+    calls = set(forgotten.calls)
+    for file in _record_files(settings):
+        hide(file, lambda fields: fields[_CALL] in calls, number)
+    for file in _log_files(settings):
+        hide(file, lambda _: False, number)
+    leave_no_trace(db)
+    return forgotten
+
+
+def forget_old(db: Database, settings: Settings, before: datetime) -> None:
+    """Delete what is older than the retention time. What is still owed to a caller stays, however old."""
+    remove_old(db, settings.spool, before)
+    remove_orphans(db, settings.spool, before)
+    ledger.forget(db, before)
+    night.forget_reminders(db, before)
+    weekly.forget_reports(db, before)
+    callbacks.forget(db, before)
+    inbox.forget(db, before)
+    changes.forget(db, before)
+    for file in settings.recordings.glob("*.unreadable"):
+        if file.stat().st_mtime < before.timestamp():
+            file.unlink()
+    for file in _record_files(settings):
+        hide(file, lambda fields: float(fields[_TIME]) < before.timestamp(), None)
+    empty_wal(db)
+
+
+def factory_reset(db: Database, settings: Settings) -> None:
+    """Make the box as it came: nothing set up, nothing kept, nobody who may sign in. Calls going on go on.
+
+    Cut off anywhere, the same done again completes it. Raises OSError or sqlite3.Error.
+    """
+    with exclusive(db):
+        db.execute("PRAGMA defer_foreign_keys = ON")
+        tables = db.execute(
+            "SELECT name FROM sqlite_master WHERE type = 'table'"
+            " AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND name NOT LIKE '\\_%' ESCAPE '\\'"
+        ).fetchall()
+        db.execute("UPDATE wishes SET detail = '{}', who = ''")
+        fresh = open_store(":memory:")
+        for (table,) in tables:
+            if table != "wishes":
+                db.execute(f'DELETE FROM "{table}"')
+                db.table(table).insert_all(list(fresh.query(f'SELECT * FROM "{table}"')))
+        fresh.close()
+    for folder in (settings.spool, settings.own_recordings):
+        for content in folder.glob("*/*"):
+            _remove(content)
+    for file in [*_record_files(settings), *_log_files(settings)]:
+        _overwrite(file)
+    files.remove(settings.state / "box.toml")
+    leave_no_trace(db)
+
+
+def hide(file: Path, concerns: Callable[[list[str]], bool], number: Number | None) -> None:
+    """Overwrite numbers and names of callers in a file that Asterisk may be writing behind them.
+
+    Every byte stays where it is. Of a call record that `concerns` us only the event, its time and the call
+    are left; everywhere else only the `number` goes.
+    """
+    if not file.is_file():
+        return
+    with file.open("r+b") as stream:
+        at = 0
+        for line in stream.read().splitlines(keepends=True):
+            hidden = _hidden(line, concerns, number)
+            if hidden != line:
+                stream.seek(at)
+                stream.write(hidden)
+            at += len(line)
+        stream.flush()
+    files.sync(file)
+
+
+def _hidden(line: bytes, concerns: Callable[[list[str]], bool], number: Number | None) -> bytes:
+    spans = [match.span(1) for match in _FIELD.finditer(line)]
+    pieces = bytearray(line)
+    text = line.decode(errors="replace")
+    mentioned = number is not None and number.is_in(text)
+    if len(spans) > _CHANNEL:
+        fields = next(csv.reader([text.rstrip("\r\n")]), [])
+        with suppress(ValueError):
+            if len(fields) == len(spans) and (mentioned or concerns(fields)):
+                for first, last in spans[_CHANNEL:]:
+                    pieces[first:last] = _HIDDEN * (last - first)
+    if mentioned and number is not None:
+        shown = pieces.decode("latin-1")  # one character a byte: nothing moves
+        hidden = number.pattern.sub(lambda match: _HIDDEN.decode() * len(match[0]), shown)
+        pieces[:] = hidden.encode("latin-1")
+    return bytes(pieces)
+
+
+def _record_files(settings: Settings) -> Iterator[Path]:
+    yield from sorted(settings.call_records.parent.glob(f"{settings.call_records.stem}*.csv"))
+
+
+def _log_files(settings: Settings) -> Iterator[Path]:
+    records = set(_record_files(settings))
+    yield from sorted(
+        file for file in settings.call_records.parent.rglob("*") if file.is_file() and file not in records
+    )
+
+
+def _remove(content: Path) -> None:
+    if content.is_dir():
+        shutil.rmtree(content)
+    else:
+        files.remove(content)
+
+
+def _overwrite(file: Path) -> None:
+    """Hide everything in a file that Asterisk may be writing; it does not notice."""
+    with file.open("r+b") as stream:
+        content = stream.read()
+        stream.seek(0)
+        stream.write(re.sub(rb"[^\r\n]", b" ", content))
+        stream.flush()
+    files.sync(file)

@@ -1,0 +1,82 @@
+"""What the page wants done that only the supervisor may do: committed here, taken one after the other.
+
+A wish outlives a power cut: the supervisor takes it up again until it is answered.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from sqlite_utils import Database
+
+from appliance.store.changes import Author
+from appliance.store.database import exclusive
+from appliance.store.times import to_text
+
+KINDS: Final = ("restart", "test mail", "restore", "forget number", "factory reset")
+_KEPT: Final = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """A wish. `answer` is what came of it, a word and its values; None while it waits or is being done."""
+
+    id: int
+    kind: str
+    values: dict[str, Any]
+    by: Author
+    asked_at: str
+    answer: dict[str, Any] | None
+
+
+def ask(db: Database, kind: str, by: Author, now: datetime, **values: Any) -> int:
+    """Commit a wish; returns its number. What was answered a day ago is forgotten on the way."""
+    with exclusive(db):
+        db.execute("DELETE FROM wishes WHERE answer <> '' AND asked_at < ?", [to_text(now - _KEPT)])
+        row = db.execute(
+            "INSERT INTO wishes (kind, detail, who, how, asked_at) VALUES (?, ?, ?, ?, ?)",
+            [kind, json.dumps(values), by.name, by.how, to_text(now)],
+        ).lastrowid
+    assert row is not None
+    return row
+
+
+def waiting(db: Database) -> Wish | None:
+    """The oldest wish without an answer."""
+    return next(_wishes(db, "answer = '' ORDER BY id LIMIT 1"), None)
+
+
+def newest(db: Database, kind: str) -> Wish | None:
+    """The newest wish of a kind, with its answer if there is one."""
+    return next(_wishes(db, "kind = ? ORDER BY id DESC LIMIT 1", kind), None)
+
+
+def wish(db: Database, number: int) -> Wish | None:
+    """The wish of this number; None when it is forgotten."""
+    return next(_wishes(db, "id = ?", number), None)
+
+
+def answer(db: Database, number: int, word: str, **values: Any) -> None:
+    """Commit what came of a wish; what it was about is forgotten with that."""
+    db.execute(
+        "UPDATE wishes SET answer = ?, detail = CASE kind WHEN 'restart' THEN detail ELSE '{}' END"
+        " WHERE id = ?",
+        [json.dumps({"word": word, **values}, ensure_ascii=False), number],
+    )
+
+
+def _wishes(db: Database, which: str, *values: object) -> Any:
+    return (
+        Wish(
+            id=row["id"],
+            kind=row["kind"],
+            values=json.loads(row["detail"]),
+            by=Author(row["who"], row["how"]),
+            asked_at=row["asked_at"],
+            answer=json.loads(row["answer"]) if row["answer"] else None,
+        )
+        for row in db.query(f"SELECT * FROM wishes WHERE {which}", list(values))
+    )

@@ -1,0 +1,111 @@
+"""The mail server, a test mail, and the weekly report."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from flask import Blueprint, Response, request
+from werkzeug.wrappers import Response as AnyResponse
+
+from appliance.hotline.weekly import WEEKDAYS
+from appliance.store import times, wishes
+from appliance.store.changes import by_page
+from appliance.store.liveness import supervisor_runs
+from webui.setup_form import Values, change_setup, digest, setup
+from webui.system import answer_to, while_waiting
+from webui.visit import go, office, refusal, say, show, store, who
+
+pages: Final = Blueprint("mail", __name__, url_prefix="/system/mail")
+
+SECURITIES: Final = ("starttls", "tls", "none")
+_REPORT: Final = ("report_mailbox", "report_weekday", "mailbox")
+
+
+@pages.get("")
+def page() -> Response:
+    """The settings; a password is never shown again."""
+    return _show()
+
+
+@pages.post("")
+def save() -> AnyResponse:
+    """Set the mail server. An empty password leaves the one there is, unless none is wanted."""
+    form = request.form
+
+    def edit(values: Values) -> None:
+        port = form.get("port", "").strip()
+        values["mail"] |= {
+            "host": form.get("host", "").strip(),
+            "port": int(port) if port.isascii() and port.isdigit() and len(port) < 8 else port,
+            "security": form.get("security", ""),
+            "user": form.get("user", "").strip(),
+            "sender": form.get("sender", "").strip(),
+        }
+        if form.get("password") or form.get("no_password"):
+            values["mail"]["password"] = "" if form.get("no_password") else form["password"]
+
+    return _saved(change_setup(_server, form.get("seen", ""), edit), "mail.saved", "server")
+
+
+@pages.post("/report")
+def save_report() -> AnyResponse:
+    """Who gets the weekly report, and on which day; where mails about the whole office go."""
+    form = request.form
+
+    def edit(values: Values) -> None:
+        values["office"] |= {name: form.get(name, "").strip() for name in _REPORT}
+
+    return _saved(change_setup(_report, form.get("seen", ""), edit), "mail.report_saved", "report")
+
+
+@pages.post("/test")
+def test() -> AnyResponse:
+    """Let the supervisor send a mail right now."""
+    recipient = request.form.get("recipient", "").strip()
+    if "@" not in recipient or not recipient.isprintable() or len(recipient) > 200:
+        return refusal("mail.no_address", 400)
+    if not supervisor_runs(office().store_path.parent):
+        return refusal("system.nobody_restarts", 409)
+    wishes.ask(store(), "test mail", by_page(who().name), times.now(), recipient=recipient)
+    return go("/system/mail#test")
+
+
+def _saved(faults: list[str], sentence: str, which: str) -> AnyResponse:
+    if faults:
+        return _show(400, faults=faults, at=which)
+    say(sentence)
+    return go("/system/mail")
+
+
+def _show(status: int = 200, **values: Any) -> Response:
+    found = setup()
+    mail = dict(found["mail"]) if found else {}
+    has_password = bool(mail.pop("password", ""))
+    form = request.form
+    typed = {key: form[key] for key in mail if key in form} if values.get("at") == "server" else {}
+    report = dict(found["office"]) if found else {}
+    if values.get("at") == "report":
+        report |= {key: form.get(key, "") for key in _REPORT}
+    response = show(
+        "mail.html",
+        status,
+        is_set_up=found is not None,
+        mail=mail | typed,
+        report=report,
+        has_password=has_password,
+        securities=SECURITIES,
+        weekdays=WEEKDAYS,
+        seen=digest(_server(found)) if found else "",
+        report_seen=digest(_report(found)) if found else "",
+        test=answer_to("test mail"),
+        **{"faults": [], "at": "", **values},
+    )
+    return while_waiting(response, "test mail")
+
+
+def _server(values: Values) -> object:
+    return values["mail"]
+
+
+def _report(values: Values) -> object:
+    return [values["office"].get(name) for name in _REPORT]
