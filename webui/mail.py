@@ -10,10 +10,11 @@ from werkzeug.wrappers import Response as AnyResponse
 from appliance.hotline.weekly import WEEKDAYS
 from appliance.store import times, wishes
 from appliance.store.changes import by_page
+from appliance.store.config_change import Document, digest, read_document
 from appliance.store.liveness import supervisor_runs
-from webui.setup_form import Values, change_setup, digest, setup
+from webui.settings_form import save_short
 from webui.system import answer_to, while_waiting
-from webui.visit import go, office, refusal, say, show, store, who
+from webui.visit import go, office, refusal, say, show, store, texts, who
 
 pages: Final = Blueprint("mail", __name__, url_prefix="/system/mail")
 
@@ -32,9 +33,9 @@ def save() -> AnyResponse:
     """Set the mail server. An empty password leaves the one there is, unless none is wanted."""
     form = request.form
 
-    def edit(values: Values) -> None:
+    def edit(document: Document) -> None:
         port = form.get("port", "").strip()
-        values["mail"] |= {
+        document["mail"] |= {
             "host": form.get("host", "").strip(),
             "port": int(port) if port.isascii() and port.isdigit() and len(port) < 8 else port,
             "security": form.get("security", ""),
@@ -42,9 +43,9 @@ def save() -> AnyResponse:
             "sender": form.get("sender", "").strip(),
         }
         if form.get("password") or form.get("no_password"):
-            values["mail"]["password"] = "" if form.get("no_password") else form["password"]
+            document["mail"]["password"] = "" if form.get("no_password") else form["password"]
 
-    return _saved(change_setup(_server, form.get("seen", ""), edit), "mail.saved", "server")
+    return _saved(save_short(edit, form.get("seen", ""), _server, texts()), "mail.saved", "server")
 
 
 @pages.post("/report")
@@ -52,10 +53,10 @@ def save_report() -> AnyResponse:
     """Who gets the weekly report, and on which day; where mails about the whole office go."""
     form = request.form
 
-    def edit(values: Values) -> None:
-        values["office"] |= {name: form.get(name, "").strip() for name in _REPORT}
+    def edit(document: Document) -> None:
+        document["office"] |= {name: form.get(name, "").strip() for name in _REPORT}
 
-    return _saved(change_setup(_report, form.get("seen", ""), edit), "mail.report_saved", "report")
+    return _saved(save_short(edit, form.get("seen", ""), _report, texts()), "mail.report_saved", "report")
 
 
 @pages.post("/test")
@@ -78,7 +79,7 @@ def _saved(faults: list[str], sentence: str, which: str) -> AnyResponse:
 
 
 def _show(status: int = 200, **values: Any) -> Response:
-    found = setup()
+    found = read_document(store())
     mail = dict(found["mail"]) if found else {}
     has_password = bool(mail.pop("password", ""))
     form = request.form
@@ -89,7 +90,7 @@ def _show(status: int = 200, **values: Any) -> Response:
     response = show(
         "mail.html",
         status,
-        is_set_up=found is not None,
+        is_set_up=bool(found),
         mail=mail | typed,
         report=report,
         has_password=has_password,
@@ -103,9 +104,9 @@ def _show(status: int = 200, **values: Any) -> Response:
     return while_waiting(response, "test mail")
 
 
-def _server(values: Values) -> object:
-    return values["mail"]
+def _server(document: Document) -> object:
+    return document["mail"]
 
 
-def _report(values: Values) -> object:
-    return [values["office"].get(name) for name in _REPORT]
+def _report(document: Document) -> object:
+    return [document["office"].get(name) for name in _REPORT]

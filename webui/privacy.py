@@ -9,12 +9,13 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from appliance.store import times, wishes
 from appliance.store.changes import by_page
+from appliance.store.config_change import Document, digest, read_document
 from appliance.store.forgetting import CannotForget, number_of
 from appliance.store.liveness import supervisor_runs
 from appliance.store.office import office_facts
-from webui.setup_form import Values, change_setup, digest, setup
+from webui.settings_form import save_short
 from webui.system import answer_to, while_waiting
-from webui.visit import go, office, refusal, say, show, store, who
+from webui.visit import go, office, refusal, say, show, store, texts, who
 
 pages: Final = Blueprint("privacy", __name__, url_prefix="/system/privacy")
 
@@ -30,11 +31,11 @@ def save() -> AnyResponse:
     """Set the retention time."""
     days = request.form.get("retention_days", "").strip()
 
-    def edit(values: Values) -> None:
+    def edit(document: Document) -> None:
         number = int(days) if days.isascii() and days.isdigit() and len(days) < 8 else days
-        values["office"]["retention_days"] = number
+        document["office"]["retention_days"] = number
 
-    faults = change_setup(_days, request.form.get("seen", ""), edit)
+    faults = save_short(edit, request.form.get("seen", ""), _days, texts())
     if faults:
         return _show(400, faults=faults)
     say("privacy.saved")
@@ -56,11 +57,11 @@ def forget() -> AnyResponse:
 
 
 def _show(status: int = 200, **values: Any) -> Response:
-    found = setup()
+    found = read_document(store())
     response = show(
         "privacy.html",
         status,
-        is_set_up=found is not None,
+        is_set_up=bool(found),
         days=office_facts(store()).retention_days,
         seen=digest(_days(found)) if found else "",
         done=answer_to("forget number"),
@@ -69,5 +70,5 @@ def _show(status: int = 200, **values: Any) -> Response:
     return while_waiting(response, "forget number")
 
 
-def _days(values: Values) -> object:
-    return values["office"]["retention_days"]
+def _days(document: Document) -> object:
+    return document["office"]["retention_days"]

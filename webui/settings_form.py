@@ -12,7 +12,14 @@ from typing import Any, Final
 from flask import request
 
 from appliance.store.changes import by_page
-from appliance.store.config_change import ChangedMeanwhile, Document, change, digest, standing
+from appliance.store.config_change import (
+    ChangedMeanwhile,
+    Document,
+    change,
+    digest,
+    read_document,
+    standing,
+)
 from appliance.store.config_errors import SENTENCES, ConfigError, Problem
 from appliance.store.liveness import supervisor_runs
 from webui.texts import Texts
@@ -62,16 +69,9 @@ def save(
     Then the form says why: what is wrong with which of its fields (`field_of` names it, None: another
     part's), or that `section` is not what was seen any more.
     """
-
-    def checked(document: Document) -> None:
-        if digest(section(document)) != form.seen:
-            raise ChangedMeanwhile
-        edit(document)
-        written.update(document)
-
     written: Document = {}
     try:
-        change(store(), checked, by_page(who().name))
+        _change(section, form.seen, edit, written)
     except ChangedMeanwhile:
         form.somebody_else = True
         return False
@@ -90,6 +90,38 @@ def save(
         return False
     say("form.in_force" if comes_into_force() else "form.saved")
     return True
+
+
+def save_short(
+    edit: Callable[[Document], None], seen: str, section: Callable[[Document], object], t: Texts
+) -> list[str]:
+    """As `save`, for a form of a few fields: the sentences that refuse it, none when it was saved."""
+    if not read_document(store()):
+        return [t("setup.empty")]
+    try:
+        _change(section, seen, edit, {})
+    except ChangedMeanwhile:
+        return [t("system.changed_meanwhile")]
+    except ConfigError as error:
+        return [
+            f"{t.or_as_is('setting', problem.field.rpartition('.')[2])}: {problem.sentence(t.language)}"
+            for problem in error.problems
+        ]
+    return []
+
+
+def _change(
+    section: Callable[[Document], object], seen: str, edit: Callable[[Document], None], written: Document
+) -> None:
+    """Raises ChangedMeanwhile when `section` is not as it was `seen`, and ConfigError; fills `written`."""
+
+    def checked(document: Document) -> None:
+        if digest(section(document)) != seen:
+            raise ChangedMeanwhile
+        edit(document)
+        written.update(document)
+
+    change(store(), checked, by_page(who().name))
 
 
 def comes_into_force() -> bool:

@@ -15,13 +15,14 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from appliance.hotline.public_status import State, Status
 from appliance.store import times
+from appliance.store.config_change import Document, digest, read_document
 from appliance.store.database import open_store
 from appliance.store.liveness import supervisor_runs
 from appliance.store.office import office_facts
 from appliance.store.public_status import is_public, public_status
-from webui.setup_form import Values, change_setup, digest, setup
+from webui.settings_form import save_short
 from webui.texts import LANGUAGES, TEXTS, Texts
-from webui.visit import go, office, part, say, show
+from webui.visit import go, office, part, say, show, store, texts
 from webui.wording import Words
 
 pages: Final = Blueprint("website", __name__)
@@ -98,10 +99,10 @@ def save() -> AnyResponse:
     """Switch it on or off."""
     wanted = request.form.get("public_status") == "1"
 
-    def edit(values: Values) -> None:
-        values["office"]["public_status"] = wanted
+    def edit(document: Document) -> None:
+        document["office"]["public_status"] = wanted
 
-    faults = change_setup(_switch, request.form.get("seen", ""), edit)
+    faults = save_short(edit, request.form.get("seen", ""), _switch, texts())
     if faults:
         return _show(400, faults=faults)
     say("website.is_on" if wanted else "website.is_off")
@@ -109,11 +110,11 @@ def save() -> AnyResponse:
 
 
 def _show(status: int = 200, **values: Any) -> Response:
-    found = setup()
+    found = read_document(store())
     return show(
         "website.html",
         status,
-        is_set_up=found is not None,
+        is_set_up=bool(found),
         is_on=bool(found and found["office"].get("public_status")),
         seen=digest(_switch(found)) if found else "",
         address=request.host_url,
@@ -122,8 +123,8 @@ def _show(status: int = 200, **values: Any) -> Response:
     )
 
 
-def _switch(values: Values) -> object:
-    return values["office"].get("public_status")
+def _switch(document: Document) -> object:
+    return document["office"].get("public_status")
 
 
 def _answer(name: str, mimetype: str) -> AnyResponse:

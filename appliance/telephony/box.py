@@ -54,7 +54,8 @@ def box_instance(
             "manager_secret": manager_secret(folder),
             "events_read": "call,system",
             "orders_read": "call,reporting,system",
-            # "system" is what reloading needs. It gives nothing new to whoever writes these files anyway.
+            # "system" is for reloading, "command" for a stop that waits for conversations to end. They give
+            # nothing new to whoever may originate, which runs any application.
             "orders_write": "call,originate,reporting,system,command",
             "wanted_events": ("DeviceStateChange", "MusicOnHoldStart", "MusicOnHoldStop", "FullyBooted"),
             "music": program.music,

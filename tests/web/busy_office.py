@@ -78,8 +78,9 @@ def busy_office(folder: Path) -> tuple[BoxOfSettings, Settings, Database]:
 
 def _open_at_any_time(config: str) -> str:
     """The office is in the middle of its day whenever the tests run, on holidays, too."""
-    config = re.sub(r"^hours = \{.*\}$", 'hours = { mon-sun = "00:00-24:00" }', config, flags=re.MULTILINE)
-    return config.replace("closed_on_holidays = true", "closed_on_holidays = false")
+    always = 'hours = { mon-sun = "00:00-24:00" }\nclosed_on_holidays = false'
+    config = config.replace("closed_on_holidays = true\n", "")
+    return re.sub(r"^hours = \{.*\}$", always, config, flags=re.MULTILINE)
 
 
 def _history(db: Database, departments: list[str]) -> None:
