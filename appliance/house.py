@@ -71,6 +71,19 @@ class House:
         finally:
             db.close()
 
+    def dial_outside(self, leg: CallerLeg) -> None:
+        """A colleague dials somebody outside: tell the dialplan how, or which prompt says why not."""
+        db = open_store(self.settings.store)
+        try:
+            found = HouseOfOneCall(self, leg, db).outside(leg.argument(1), leg.get("MASTER_CHANNEL(DEPARTMENT)"))
+        finally:
+            db.close()
+        if isinstance(found, OutsideNumber):
+            leg.set("OUTSIDE_SHOWN", found.shown_number)
+            leg.set("OUTSIDE_TO", found.destination)
+        else:
+            leg.set("REFUSED", found)
+
 
 class HouseOfOneCall:
     """What `dialog.House` asks for, for one call."""
@@ -145,11 +158,16 @@ class HouseOfOneCall:
         inside = extensions.at(self._db, dialled)
         if inside or not dialled.startswith(("0", "+")):
             return inside
-        number, _ = self.number_keyed_in(dialled)
+        found = self.outside(dialled, department.name)
+        return found if isinstance(found, OutsideNumber) else None
+
+    def outside(self, dialled: str, department: str) -> OutsideNumber | str:
+        """How a number outside is reached for this department, or the prompt that says why it is not."""
+        number, refused = self.number_keyed_in(dialled)
         line = self._house.outward_line
-        if not number or line is None:
-            return None
-        shown = self._shown(line, number_of(self._db, department.name))
+        if refused or line is None:
+            return refused or "call-failed-internal"
+        shown = self._shown(line, number_of(self._db, department))
         return OutsideNumber(number, self._destination(line, number), shown)
 
     def transferred_by(self) -> Colleague | None:

@@ -159,7 +159,11 @@ class Supervisor:
         house = House(settings, self.switchboard, self.bookkeeper, on_message=self.outbox.wake)
         self._server = FastAgiServer(
             settings.fastagi_port,
-            {"call": house.take_call, "callback": self.calling_back.take_leg},
+            {
+                "call": house.take_call,
+                "callback": self.calling_back.take_leg,
+                "outside": house.dial_outside,
+            },
             on_turn=self._turns.of("fastagi"),
         )
         self._orderly = threading.Thread(target=self._carry_out_orders, name="orders")

@@ -15,6 +15,7 @@ from appliance.store.times import from_text, to_text
 WAITS = "waits"
 TAKEN_ON_CALL = "on-call takes the call"
 TAKEN_OVER = "taken over"
+ASKED = "colleague asked"
 
 
 def open_call(
@@ -87,7 +88,7 @@ def connect_call(db: Database, call: str, channel: str, at: datetime) -> tuple[s
     if not connected:
         return "", ""
     before = db.execute(
-        "SELECT step, detail FROM steps WHERE call = ? AND step IN ('talks', 'agent rings', 'transferred') "
+        "SELECT step, detail FROM steps WHERE call = ? AND step IN ('talks', 'agent rings', 'calls back', 'transferred') "
         "ORDER BY id DESC LIMIT 1",
         [call],
     ).fetchone()
@@ -105,14 +106,26 @@ def hand_over(db: Database, call: str, department: str, at: datetime) -> None:
 def take_over(db: Database, call: str, channel: str, at: datetime) -> None:
     """Enter that a colleague who was asked first has the caller now; he is whose phone this channel is."""
     agent = agent_at(db, channel)
-    if agent and db.execute("SELECT 1 FROM calls WHERE call = ?", [call]).fetchone():
+    if agent and _is_known(db, call):
         add_step(db, call, TAKEN_OVER, agent, at)
 
 
+def was_asked(db: Database, call: str, extension: str, at: datetime) -> None:
+    """Enter that an agent is done with asking somebody to take the caller over; not between colleagues alone."""
+    if _is_known(db, call):
+        add_step(db, call, ASKED, extension, at)
+
+
 def handed_over_at(db: Database, call: str) -> datetime | None:
-    """When a colleague who was asked first has taken the caller over, the last time; None for never."""
-    row = db.execute("SELECT max(at) FROM steps WHERE call = ? AND step = ?", [call, TAKEN_OVER]).fetchone()
+    """When a colleague who was asked first has taken the caller over, or was asked, the last time."""
+    row = db.execute(
+        "SELECT max(at) FROM steps WHERE call = ? AND step IN (?, ?)", [call, TAKEN_OVER, ASKED]
+    ).fetchone()
     return from_text(row[0]) if row[0] else None
+
+
+def _is_known(db: Database, call: str) -> bool:
+    return db.execute("SELECT 1 FROM calls WHERE call = ?", [call]).fetchone() is not None
 
 
 def had_him_before(db: Database, call: str) -> str:

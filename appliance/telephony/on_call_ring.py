@@ -89,7 +89,7 @@ def ring_phone(call: Call, on_call: OnCall, place: int, prompts: tuple[str, ...]
             "Dial",
             device,
             str(on_call.ring_seconds),
-            f"g{'d' if keys else ''}m{shown_number}U(on-call^{on_call.department_prompt}^{phone.name})",
+            f"gt{'d' if keys else ''}m{shown_number}U(on-call^{on_call.department_prompt}^{phone.name})",
         )
     finally:  # also when the caller hung up: what became of it is told, and the phone is free again
         rung = result(call)

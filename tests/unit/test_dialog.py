@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -747,6 +748,9 @@ def test_hanging_up_at_every_moment_of_one_call(ends_at: int, seed: int) -> None
 
 CUSTOMER = CustomerFacts(
     number=OWN_NUMBER,
+    call="1.0",
+    department="support",
+    arrived=datetime(2026, 11, 24, 12, 0, tzinfo=UTC),
     spoken_digits="01701234567",
     ticket="47",
     language="de",
