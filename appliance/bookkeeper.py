@@ -249,7 +249,7 @@ class Bookkeeper:
                 _close(db, record.call, record.at, message_kept=self._kept.pop(record.call, False))
 
     def _enter_of_attempt(self, db: Database, record: CallRecord) -> None:
-        """Of an attempt to call somebody back: its end; what happens in between belongs to the call that asked."""
+        """Of an attempt to call somebody back; what happens until its end belongs to the call that asked."""
         callback = callbacks.of_attempt(db, record.call)
         if record.event == "LINKEDID_END":
             callbacks.settle_attempt(db, record.call, record.at)

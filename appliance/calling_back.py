@@ -125,7 +125,7 @@ class CallingBack:
         shown = clean_caller_name(f"{about}: {callback.name}" if callback.name else about)
         try:
             self._orders.originate(
-                f"PJSIP/{agent.phone}",
+                agent.phone,
                 {
                     "ChannelId": attempt,
                     "Context": "callback",

@@ -75,7 +75,8 @@ class House:
         """A colleague dials somebody outside: tell the dialplan how, or which prompt says why not."""
         db = open_store(self.settings.store)
         try:
-            found = HouseOfOneCall(self, leg, db).outside(leg.argument(1), leg.get("MASTER_CHANNEL(DEPARTMENT)"))
+            department = leg.get("MASTER_CHANNEL(DEPARTMENT)")
+            found = HouseOfOneCall(self, leg, db).outside(leg.argument(1), department)
         finally:
             db.close()
         if isinstance(found, OutsideNumber):

@@ -11,14 +11,14 @@ from appliance.hotline.numbers import emergency_numbers, spoken
 from appliance.settings import Settings, SipLine
 from appliance.store.config import transfer_keys
 from appliance.store.database import open_store
-from appliance.store.office import dialled_forms, numbers, office_facts, phones, watchable
+from appliance.store.office import dialled_forms, numbers, office_facts, phones, put_on_cards, watchable
 from appliance.telephony.asterisk import AsteriskInstance
 from appliance.telephony.box import box_instance, box_templates
 from appliance.telephony.lines.country import country
 from appliance.telephony.lines.driver import configure_lines
 from appliance.telephony.lines.finding import find_cards
 from appliance.telephony.lines.outward import calls_pattern, channel_beginnings
-from appliance.telephony.lines.wiring import WiredLine, template_values, wire
+from appliance.telephony.lines.wiring import WiredLine, devices, template_values, wire
 from appliance.telephony.prompts.install import install_prompts
 from appliance.telephony.sandbox import AsteriskProgram
 
@@ -36,9 +36,8 @@ def prepare_box(settings: Settings, program: AsteriskProgram) -> AsteriskInstanc
         folder.mkdir(parents=True, exist_ok=True)
     install_prompts(settings.prompts, debian_sounds=program.sounds, recordings=settings.own_recordings)
     db = open_store(settings.store)
-    facts, desk_phones, keys, directory = office_facts(db), phones(db), transfer_keys(db), watchable(db)
+    facts, desk_phones, keys = office_facts(db), phones(db), transfer_keys(db)
     dialled, own_numbers = dialled_forms(db), numbers(db)
-    db.close()
     wired, faults = wire(settings.card_lines, find_cards())
     line_values = partial(
         template_values,
@@ -49,6 +48,9 @@ def prepare_box(settings: Settings, program: AsteriskProgram) -> AsteriskInstanc
     )
     template = box_templates().get_template("system.conf.j2")
     taken, refused = configure_lines(wired, lambda line: template.render(line_values([line])), settings.state)
+    put_on_cards(db, devices(taken))
+    directory = watchable(db)
+    db.close()
     for fault in faults + refused:
         log.error("%s", fault.english)
     instance, _ = box_instance(

@@ -36,7 +36,7 @@ from appliance.store import callbacks, inbox, ledger, night, people, times
 from appliance.store.attention import show_attention
 from appliance.store.database import open_store
 from appliance.store.lines import keep_line_states
-from appliance.store.office import office_facts
+from appliance.store.office import card_devices, office_facts
 from appliance.store.on_call import refresh_duties
 from appliance.store.schedule import refresh_schedule
 from appliance.switchboard import Switchboard
@@ -249,11 +249,11 @@ class Supervisor:
             self._phone_state(event.headers)
 
     def _phone_state(self, headers: Mapping[str, str], asked_at: float = math.inf) -> None:
-        technology, _, phone = headers.get("Device", "").partition("/")
-        if technology == "PJSIP":
-            self.switchboard.phone_changed(phone, headers.get("State", ""), asked_at=asked_at)
-        elif asked_at < math.inf and headers.get("Device", "").startswith("Custom:"):
-            self.switchboard.device_state_seen(headers["Device"], headers.get("State", ""))
+        device, state = headers.get("Device", ""), headers.get("State", "")
+        if device.startswith(("PJSIP/", "DAHDI/")):
+            self.switchboard.phone_changed(device, state, asked_at=asked_at)
+        elif asked_at < math.inf and device.startswith("Custom:"):
+            self.switchboard.device_state_seen(device, state)
 
     def _events_connected(self) -> None:
         self._asterisk_answers.set()
@@ -263,9 +263,15 @@ class Supervisor:
     def _ask_phone_states(self) -> None:
         """The whole picture beside the changes: level is truth, an event is a hint."""
         asked_at = time.monotonic()
+        db = open_store(self._settings.store)
+        on_cards = card_devices(db)
+        db.close()
         try:
             for event in self._orders_link.send_list("DeviceStateList", {}):
                 self._phone_state(event.headers, asked_at)
+            for device in on_cards:  # of an idle one Asterisk does not speak by itself
+                state = self._orders_link.send("Getvar", {"Variable": f"DEVICE_STATE({device})"})
+                self._phone_state({"Device": device, "State": state.get("Value", "")}, asked_at)
         except ManagerError as error:
             log.info("the phones' states are not known yet: %s", error)
 
@@ -307,7 +313,7 @@ class Supervisor:
         """End what rings at this phone, as if it were busy; never a call that was answered."""
         for event in self._orders_link.send_list("CoreShowChannels", {}):
             channel, state = event.headers.get("Channel", ""), event.headers.get("ChannelStateDesc", "")
-            if channel.startswith(f"PJSIP/{phone}-") and state == "Ringing":
+            if channel.startswith(f"{phone}-") and state == "Ringing":
                 self._orders_link.send("Hangup", {"Channel": channel, "Cause": _USER_BUSY})
 
     def _mirror(self, states: dict[str, str]) -> None:

@@ -517,7 +517,7 @@ class Switchboard:
         cards = {state.line: state.phone_state for state in self._line_states if state.kind != SIP}
         lamps = {}
         for line, beginnings in self._lines.items():
-            state = cards.get(line) or self._phones.get(line, PhoneState.UNREACHABLE)
+            state = cards.get(line) or self._phones.get(f"PJSIP/{line}", PhoneState.UNREACHABLE)
             called_on = any(channel.startswith(tuple(beginnings)) for channel in waiting)
             lamps[line] = line_lamp(state, caller_waits=called_on)
         return lamps

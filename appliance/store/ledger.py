@@ -88,8 +88,8 @@ def connect_call(db: Database, call: str, channel: str, at: datetime) -> tuple[s
     if not connected:
         return "", ""
     before = db.execute(
-        "SELECT step, detail FROM steps WHERE call = ? AND step IN ('talks', 'agent rings', 'calls back', 'transferred') "
-        "ORDER BY id DESC LIMIT 1",
+        "SELECT step, detail FROM steps WHERE call = ? "
+        "AND step IN ('talks', 'agent rings', 'calls back', 'transferred') ORDER BY id DESC LIMIT 1",
         [call],
     ).fetchone()
     if before != ("talks", agent):
@@ -111,7 +111,7 @@ def take_over(db: Database, call: str, channel: str, at: datetime) -> None:
 
 
 def was_asked(db: Database, call: str, extension: str, at: datetime) -> None:
-    """Enter that an agent is done with asking somebody to take the caller over; not between colleagues alone."""
+    """Enter that somebody was asked until now to take the caller over; nothing between colleagues alone."""
     if _is_known(db, call):
         add_step(db, call, ASKED, extension, at)
 

@@ -35,8 +35,8 @@ _SENTENCES = {
 @dataclass(frozen=True, slots=True)
 class CustomerFacts:
     """Whom an attempt is for. `shown_number` is the office's own, as the customer's phone shows it;
-    `destination` is what Dial is told. `call` is the one that asked for it, for which `department`, by somebody
-    who is in line since `arrived`.
+    `destination` is what Dial is told. `call` is the one in which `department` was asked for it, by
+    somebody who is in line since `arrived`.
 
     With `confirmation` the customer must press 1 before he is connected.
     """

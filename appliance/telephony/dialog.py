@@ -66,11 +66,12 @@ def take_call(leg: CallerLeg, house: House) -> None:
     step = leg.get("STEP")
     waits = step == "waiting"  # the floor has kept him in line while we were away
     transferred = step in ("transferred", "returned")  # a colleague has handed him over, or has tried to
-    if transferred:
+    called_back = step == "talked"  # by an agent who has hung up now
+    if transferred or called_back:
         department = replace(department, language=leg.get("CHANNEL(language)"))
     else:
         leg.set("CHANNEL(language)", department.language)
-    if not waits and not transferred:
+    if not (waits or transferred or called_back):
         call.hears(department.greeting)
         call.reaches("greeted")
         house.note("greeted")
@@ -80,7 +81,7 @@ def take_call(leg: CallerLeg, house: House) -> None:
         served, department = hand_over(call, department)
     elif step == "returned":
         served = go_back(call, department)
-    elif ring_dialled_agent(call, department):
+    elif called_back or ring_dialled_agent(call, department):
         served = True
     elif waits or department.is_open:
         served = reach_an_agent(call, department)
@@ -427,7 +428,7 @@ def ring(
     try:
         call.leg.run(
             "Dial",
-            f"PJSIP/{chance.phone}",
+            chance.phone,
             str(department.ring_seconds),
             f"gtm(connecting-{department.language})" + spoken_to_agent(ticket, waited_minutes, told),
         )

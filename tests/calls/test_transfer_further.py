@@ -84,7 +84,7 @@ def test_nobody_answers_outside_and_the_one_who_asked_has_gone(office: Simulated
 
 @pytest.mark.parametrize(
     ("number", "told"),
-    [("0900123456", "callback-refused-cost"), ("004312345678", "callback-refused-foreign")],
+    [("09001234567", "callback-refused-cost"), ("004312345678", "callback-refused-foreign")],
 )
 def test_a_number_that_may_not_be_dialled_is_said_and_the_caller_stays(
     office: SimulatedOffice, number: str, told: str

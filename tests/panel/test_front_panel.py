@@ -57,7 +57,7 @@ class Office:
         )
         self.switchboard.start()
         self.switchboard.asterisk_answers()
-        self.switchboard.phone_changed("isdn", "NOT_INUSE")
+        self.switchboard.phone_changed("PJSIP/isdn", "NOT_INUSE")
         self.panel.start()
 
     def stops(self) -> None:
@@ -186,12 +186,12 @@ def test_a_panel_seen_for_the_first_time_in_its_middle_says_nothing(tmp_path: Pa
 def test_lines_messages_and_callbacks_are_seen(office: Office) -> None:
     office.until(lambda: office.gpio.is_lit(ALIVE), "the supervisor's lamp")
     assert not office.gpio.is_lit(MESSAGE)
-    office.switchboard.phone_changed("isdn", "RINGING")
+    office.switchboard.phone_changed("PJSIP/isdn", "RINGING")
     since = time.monotonic()
     office.until(lambda: office.flashes(LINE, since) >= 4, "the line's lamp flashes")
-    office.switchboard.phone_changed("isdn", "INUSE")
+    office.switchboard.phone_changed("PJSIP/isdn", "INUSE")
     office.until(lambda: office.gpio.is_lit(LINE), "the line is in use")
-    office.switchboard.phone_changed("isdn", "NOT_INUSE")
+    office.switchboard.phone_changed("PJSIP/isdn", "NOT_INUSE")
     office.until(lambda: not office.gpio.is_lit(LINE), "the line is free")
 
 

@@ -173,7 +173,7 @@ class Leg:
 
 NOBODY = Chance()
 BUSY = Chance(agents=1, position=1, wait_seconds=100.0)
-BERT = Chance(agent="bert", phone="desk_2", agents=1)
+BERT = Chance(agent="bert", phone="PJSIP/desk_2", agents=1)
 
 
 @dataclass
@@ -354,7 +354,7 @@ def test_the_agent_who_is_free_is_rung_at_once() -> None:
     ],
 )
 def test_who_does_not_answer_is_reported_and_the_next_is_rung(status: str, result: Ring) -> None:
-    anna = replace(BERT, agent="anna", phone="desk_1")
+    anna = replace(BERT, agent="anna", phone="PJSIP/desk_1")
     leg, house = takes(chances=[BERT, anna], dials=[status, "ANSWER"])
     assert house.reports == [result, Ring.TALKED]
     assert [what for kind, what in leg.log if kind == "Dial"] == ["PJSIP/desk_2", "PJSIP/desk_1"]

@@ -19,7 +19,7 @@ from tests.unit.test_config import EXAMPLE
 from tests.unit.test_dialog import BERT, BUSY, NOBODY, SUPPORT, Clock, House, Leg, clock, dialog  # noqa: F401
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
-ANNA = replace(BERT, agent="anna", phone="desk_1")
+ANNA = replace(BERT, agent="anna", phone="PJSIP/desk_1")
 
 
 @pytest.mark.parametrize(
