@@ -239,7 +239,7 @@ class Bookkeeper:
             case "TRANSFERRED":
                 ledger.add_step(db, record.call, "transferred", record.detail, record.at)
             case "HANDED":
-                ledger.hand_over(db, record.call, record.detail, record.at)
+                ledger.move_call(db, record.call, record.detail, record.at, handed_over=True)
             case "ATTENDEDTRANSFER" if target := transfer_target(record):
                 ledger.take_over(db, record.call, target, record.at)
                 self._talks(record.call, *ledger.connect_call(db, record.call, target, record.at))

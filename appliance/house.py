@@ -101,18 +101,21 @@ class HouseOfOneCall:
         """The department of this name, None when there is none."""
         return department(self._db, name)
 
-    def enter_department(self, department: Department) -> None:
+    def enter_department(self, department: Department, *, handed_over: bool = False) -> None:
         """Commit that the caller is with this department from now on."""
         with exclusive(self._db):
             self._enter_call()
-            ledger.move_call(self._db, self._call, department.name, times.now())
+            ledger.move_call(self._db, self._call, department.name, times.now(), handed_over=handed_over)
+        self._leg.set("DEPARTMENT", department.name)
 
     @contextmanager
-    def place_in_line(self, department: Department, agent: str = "") -> Iterator[SwitchboardPlace]:
+    def place_in_line(
+        self, department: Department, agent: str = "", *, handed_over: bool = False
+    ) -> Iterator[SwitchboardPlace]:
         """Stand in line until the context ends; in the old place, for somebody we owe a callback."""
         number = self._caller_number()
         kept = callbacks.place_kept(self._db, number, department.name) if number else None
-        if kept:
+        if kept and not self._was_called_back():
             self.note("calls again", number)
         self._arrived = kept or _instant(self._leg.get("ARRIVED")) or times.now()
         self._leg.set("ARRIVED", f"{self._arrived.timestamp():.3f}")
@@ -123,6 +126,7 @@ class HouseOfOneCall:
             self._arrived,
             times.now() + timedelta(seconds=department.language_wait_seconds),
             agent,
+            handed_over,
         )
         with self._house.switchboard.place_in_line(caller, self._leg.channel) as place:
             yield place
@@ -181,30 +185,25 @@ class HouseOfOneCall:
         """Whether the department is open and somebody of it is there."""
         return department.is_open and self._house.switchboard.is_staffed(department.name)
 
-    def belongs_to(self, department: Department) -> None:
-        """Commit that the caller is this department's from now on."""
-        with exclusive(self._db):
-            self._enter_call()
-            ledger.hand_over(self._db, self._call, department.name, times.now())
-
-    @contextmanager
-    def kept_for(self, colleague: Colleague, department: Department) -> Iterator[SwitchboardPlace]:
-        """Reserve this colleague for the caller, as soon as he is free, until the context ends."""
-        arrived = _instant(self._leg.get("ARRIVED")) or times.now()
-        caller = WaitingCaller(self._call, department.name, department.language, arrived)
-        with self._house.switchboard.place_in_line(caller, self._leg.channel, only=colleague.agent) as place:
-            yield place
-
     def was_left_alone(self) -> bool:
-        """Whether his agents hung up while he was being handed over, or was on hold."""
+        """Whether his agents hung up while he was being handed over, or was on hold.
+
+        The books are asked for only where there may be something in them: Asterisk marks whom a colleague
+        was asked to take over (ASKED_UNTIL) and who was handed over afterwards (ATTENDEDTRANSFER); of
+        somebody who was called back the mark of having been asked is on his agent's channel, which is gone.
+        """
         now = times.now()
+        if self._house.switchboard.is_on_hold(self._call):
+            return True
+        marks = (self._leg.get("ASKED_UNTIL"), self._leg.get("ATTENDEDTRANSFER"))
+        if not any(marks) and not self._was_called_back():
+            return False
         self._house.bookkeeper.catch_up()
-        return left_alone(
-            now,
-            asked_until=_instant(self._leg.get("ASKED_UNTIL")),
-            handed_over_at=ledger.handed_over_at(self._db, self._call),
-            on_hold=self._house.switchboard.is_on_hold(self._call),
-        )
+        return left_alone(now, put_aside_at=ledger.put_aside_at(self._db, self._call))
+
+    def _was_called_back(self) -> bool:
+        """Whether this conversation is an attempt to call back who asked for it in another call."""
+        return self._leg.get("CHANNEL(linkedid)") != self._call
 
     def caller_name(self) -> str:
         """The caller's name as the line has delivered it, '' for none."""

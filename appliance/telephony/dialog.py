@@ -115,7 +115,6 @@ def choose_department(call: Call, department: Department) -> Department:
         call.house.note("chooses nothing", key)
     else:
         call.house.enter_department(chosen)
-        call.leg.set("DEPARTMENT", chosen.name)
     department = chosen or department
     call.leg.set("CHANNEL(language)", department.language)
     return department
@@ -126,12 +125,9 @@ def ring_dialled_agent(call: Call, department: Department) -> bool:
     agent = call.leg.get("AGENT")
     if not agent:
         return False
-    with call.house.place_in_line(department, agent) as place:
-        chance = place.look()
-        if chance.agent and ring(call, department, place, chance) is Ring.TALKED:
-            return True
+    if ring_this_agent(call, department, agent):
+        return True
     call.leg.set("AGENT", "")
-    call.house.note("agent not free", agent)
     call.hears("agent-not-free")
     return False
 
@@ -194,11 +190,10 @@ def hand_over(call: Call, department: Department) -> tuple[bool, Department]:
     """
     target = call.house.transfer_target(call.leg.get("TO"), department)
     if isinstance(target, Department) and call.house.is_staffed(target):
-        call.house.belongs_to(target)
-        call.leg.set("DEPARTMENT", target.name)
+        call.house.enter_department(target, handed_over=True)
         target = replace(target, language=department.language)
         return reach_an_agent(call, target), target
-    if isinstance(target, Colleague) and ring_colleague(call, department, target):
+    if isinstance(target, Colleague) and ring_this_agent(call, department, target.agent, handed_over=True):
         return True, department
     if isinstance(target, OutsideNumber) and ring_outside(call, department, target):
         return True, department
@@ -214,19 +209,23 @@ def go_back(call: Call, department: Department) -> bool:
     call.reaches("waiting")
     call.hears("transfer-back")
     colleague = call.house.transferred_by()
-    if colleague and ring_colleague(call, department, colleague, ("agent-returned",)):
+    returned = ("agent-returned",)
+    if colleague and ring_this_agent(call, department, colleague.agent, returned, handed_over=True):
         return True
     return reach_an_agent(call, department)
 
 
-def ring_colleague(
-    call: Call, department: Department, colleague: Colleague, told: tuple[str, ...] = ()
+def ring_this_agent(
+    call: Call, department: Department, agent: str, told: tuple[str, ...] = (), *, handed_over: bool = False
 ) -> bool:
-    """Ring this one colleague, if he is there and his phone is free; True when it came to a conversation."""
-    with call.house.kept_for(colleague, department) as place:
-        chance = free_soon(call, place)
+    """Ring this one agent, if he is there and free; True when it came to a conversation.
+
+    Handed over to him, the caller waits a moment until his receiver is down.
+    """
+    with call.house.place_in_line(department, agent, handed_over=handed_over) as place:
+        chance = free_soon(call, place) if handed_over else place.look()
         if not chance.agent:
-            call.house.note("colleague not free", colleague.agent)
+            call.house.note("agent not free", agent)
             return False
         return ring(call, department, place, chance, told) is Ring.TALKED
 
@@ -237,6 +236,7 @@ def ring_outside(call: Call, department: Department, target: OutsideNumber) -> b
     call.house.note("outside rings", target.number)
     call.leg.set("CALLERID(num)", target.shown_number)
     call.leg.set("DIALSTATUS", "")
+    call.reaches("ringing")
     call.leg.run(
         "Dial",
         target.destination,

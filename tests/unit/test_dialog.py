@@ -198,20 +198,22 @@ class House:
     target: Target | None = None
     by: Colleague | None = None
     left_alone: list[bool] = field(default_factory=list)
-    kept: list[str] = field(default_factory=list)
-    handed_to: list[str] = field(default_factory=list)
+    handed_over_to: list[str] = field(default_factory=list)
     prompts = Path("/prompts")
     recording = Path("/recordings/1.0.wav")
 
     def department(self, name: str) -> Department | None:
         return self.at_number if name == "support" else self.choices.get(name)
 
-    def enter_department(self, department: Department) -> None:
-        self.entered.append(department.name)
+    def enter_department(self, department: Department, *, handed_over: bool = False) -> None:
+        self.entered.append(department.name + " handed over" * handed_over)
+        self.leg.set("DEPARTMENT", department.name)
 
     @contextmanager
-    def place_in_line(self, _department: Department, agent: str = "") -> Iterator[House]:
-        self.asked_for.append(agent)
+    def place_in_line(
+        self, _department: Department, agent: str = "", *, handed_over: bool = False
+    ) -> Iterator[House]:
+        (self.handed_over_to if handed_over else self.asked_for).append(agent)
         self.in_line += 1
         self.stood_in_line += 1
         try:
@@ -237,15 +239,6 @@ class House:
 
     def is_staffed(self, department: Department) -> bool:
         return department.is_open
-
-    def belongs_to(self, department: Department) -> None:
-        self.handed_to.append(department.name)
-
-    @contextmanager
-    def kept_for(self, colleague: Colleague, department: Department) -> Iterator[House]:
-        self.kept.append(colleague.agent)
-        with self.place_in_line(department):
-            yield self
 
     def was_left_alone(self) -> bool:
         return self.left_alone.pop(0) if self.left_alone else False
