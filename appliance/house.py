@@ -151,7 +151,7 @@ class HouseOfOneCall:
 
     def waited_seconds(self) -> float:
         """How long this person has been waiting for an agent, an earlier call counted; 0 after a talk."""
-        if self._leg.get("ASKED_BY"):
+        if self._leg.get("ASKED_BY") or self._was_called_back():
             return 0.0
         return (times.now() - self._arrived).total_seconds() if self._arrived else 0.0
 
