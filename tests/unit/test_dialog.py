@@ -359,9 +359,27 @@ def test_a_phone_that_declines_refuses() -> None:
 
 
 @pytest.mark.parametrize("status", ["ANSWER hangup", "CANCEL hangup"])
-def test_who_hangs_up_while_ringing_or_talking_is_reported_too(status: str) -> None:
+def test_who_hangs_up_while_talking_is_reported_and_while_it_rings_he_leaves_the_line(status: str) -> None:
     _, house = takes(chances=[BERT], dials=[status])
-    assert house.reports == [Ring.TALKED if status.startswith("ANSWER") else Ring.CALLER_GONE]
+    assert house.reports == ([Ring.TALKED] if status.startswith("ANSWER") else [])
+
+
+def test_who_wants_a_callback_while_it_rings_is_asked_outside_the_line() -> None:
+    leg, house = takes(["", "1"], chances=[BERT], dials=["CANCEL"], variables={"EXTEN": "2"})
+    assert house.promised == [OWN_NUMBER]
+    assert leg.variables["EXITCONTEXT"] == "ring-keys-23"
+    assert leg.heard()[-1] == "callback-promised"
+    assert (house.reports, house.stood_in_line) == ([], 1)
+
+
+def test_who_wants_no_callback_after_all_stands_in_line_again() -> None:
+    _, house = takes(["", "*"], chances=[BERT], dials=["CANCEL", "ANSWER"], variables={"EXTEN": "2"})
+    assert (house.promised, house.stood_in_line, house.reports) == ([], 2, [Ring.TALKED])
+
+
+def test_who_wants_to_leave_a_message_while_it_rings_does() -> None:
+    leg, _ = takes(chances=[BERT], dials=["CANCEL"], variables={"EXTEN": "3"})
+    assert leg.heard()[-2:] == ["leave-message", "message-thanks"]
 
 
 def test_all_are_busy_then_somebody_is_free() -> None:
@@ -683,9 +701,12 @@ keys_of_people = st.lists(
     st.integers(1, 90),
     st.sampled_from((OWN_NUMBER, "", "+4990012345")),
     st.lists(
-        st.sampled_from(("NOANSWER", "BUSY", "ANSWER", "ANSWER hangup", "CANCEL hangup", "CHANUNAVAIL")),
+        st.sampled_from(
+            ("NOANSWER", "BUSY", "ANSWER", "ANSWER hangup", "CANCEL hangup", "CANCEL", "CHANUNAVAIL")
+        ),
         max_size=4,
     ),
+    st.sampled_from(("2", "3")),
     st.booleans(),
     st.sampled_from(("", "bert")),
 )
@@ -696,6 +717,7 @@ def test_whatever_is_pressed_nobody_is_lost_in_the_dialog(
     ends_at: int,
     number: str,
     dials: list[str],
+    while_ringing: str,
     fails: bool,
     direct: str,
 ) -> None:
@@ -708,13 +730,14 @@ def test_whatever_is_pressed_nobody_is_lost_in_the_dialog(
         number=number,
         dials=list(dials),
         fails=fails,
-        variables={"AGENT": direct},
+        variables={"AGENT": direct, "EXTEN": while_ringing},
         choices=CHOICES,
     )
     assert len(house.promised) <= 1
     assert not leg.has_music or leg.hung_up
     rings = [what for kind, what in leg.log if kind == "Dial"]
-    assert len(house.reports) >= len(rings), "every agent who was rung is reported"
+    left = sum(dial.startswith("CANCEL") for dial in dials)
+    assert len(house.reports) + left >= len(rings), "every agent who was rung is reported, or left alone"
     said = {"callback-promised", "callback-promised-opening"} & set(leg.heard())
     assert not said or house.promised
     if not leg.hung_up:
