@@ -188,15 +188,16 @@ class HouseOfOneCall:
     def was_left_alone(self) -> bool:
         """Whether his agents hung up while he was being handed over, or was on hold.
 
-        The books are asked for only where there may be something in them: Asterisk marks whom a colleague
-        was asked to take over (ASKED_UNTIL) and who was handed over afterwards (ATTENDEDTRANSFER); of
-        somebody who was called back the mark of having been asked is on his agent's channel, which is gone.
+        The books are asked for only where there may be something in them: the dialplan marks whom a colleague
+        was asked to take over (ASKED_UNTIL), and who was handed over then has talked to another phone than
+        the one that was rung; of somebody who was called back the marks are on a channel that is gone.
         """
         now = times.now()
         if self._house.switchboard.is_on_hold(self._call):
             return True
-        marks = (self._leg.get("ASKED_UNTIL"), self._leg.get("ATTENDEDTRANSFER"))
-        if not any(marks) and not self._was_called_back():
+        rung, talked_to = self._leg.get("DIALEDPEERNAME"), self._leg.get("BRIDGEPEER")
+        asked = self._leg.get("ASKED_UNTIL")
+        if not (asked or rung != talked_to or self._was_called_back()):
             return False
         self._house.bookkeeper.catch_up()
         return left_alone(now, put_aside_at=ledger.put_aside_at(self._db, self._call))
