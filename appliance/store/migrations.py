@@ -423,12 +423,17 @@ CREATE VIEW queue_members AS
   JOIN devices AS d ON d.phone = a.phone
   JOIN presence AS p ON p.agent = a.name
   WHERE p.state = 'available';
+CREATE TRIGGER away_when_not_answered INSTEAD OF UPDATE OF paused ON queue_members
+  WHEN CAST(NEW.paused AS INTEGER) = 1 BEGIN
+    UPDATE presence SET state = 'away', reason = 'no answer', since = {NOW}, wrap_up_until = ''
+    WHERE agent = OLD.membername; END;
 CREATE VIEW queues AS
   SELECT name, 'leastrecent' AS strategy, ring_seconds AS timeout, 1 AS retry,
     wrap_up_seconds AS wrapuptime, 'no' AS ringinuse, 'yes' AS autofill,
     'default' AS musiconhold, 'floor-keys' AS context,
     'invalid,unavailable' AS joinempty, 'invalid,unavailable' AS leavewhenempty,
-    'yes' AS timeoutrestart, 0 AS "announce-frequency"
+    'yes' AS timeoutrestart, 0 AS "announce-frequency",
+    'yes' AS autopause  -- whoever does not answer is set to away: away_when_not_answered
   FROM departments;
 CREATE VIEW on_duty AS
   SELECT r.department, coalesce((SELECT s.duty FROM duty_schedule AS s
