@@ -192,7 +192,7 @@ class HouseOfOneCall:
         takes half a millisecond (median of 200 on a busy amd64 core) and never more than two seconds.
         """
         now = times.now()
-        if self._house.switchboard.is_on_hold(self._call):
+        if self._house.switchboard.is_on_hold(self._leg.get("CHANNEL(linkedid)")):
             return True
         self._house.bookkeeper.catch_up()
         return left_alone(now, put_aside_at=ledger.put_aside_at(self._db, self._call))

@@ -246,7 +246,11 @@ class Supervisor:
 
     def _event(self, event: Event) -> None:
         if event.name in ("MusicOnHoldStart", "MusicOnHoldStop"):
-            self.switchboard.hears_music(event.headers.get("Uniqueid", ""), event.name == "MusicOnHoldStart")
+            call, channel = event.headers.get("Linkedid", ""), event.headers.get("Uniqueid", "")
+            if (channel != call) is call.startswith(
+                callbacks.ATTEMPT
+            ):  # who was called back is not the first
+                self.switchboard.hears_music(call, event.name == "MusicOnHoldStart")
         else:
             self._phone_state(event.headers)
 

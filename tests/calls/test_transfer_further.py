@@ -224,6 +224,17 @@ def test_who_was_called_back_and_is_not_taken_comes_back(office: SimulatedOffice
     called_back_ends_with(office, callback, customer, anna)
 
 
+def test_who_was_called_back_and_is_left_on_hold_comes_back(office: SimulatedOffice) -> None:
+    callback, customer, anna = is_called_back(office)
+    anna.presses("*2")
+    customer.hears_music()
+    anna.hangs_up()
+    customer.hears("transfer-back")
+    anna.answers()
+    anna.hears("agent-returned")
+    called_back_ends_with(office, callback, customer, anna)
+
+
 def test_who_was_called_back_finds_nobody_and_is_first_in_line(office: SimulatedOffice) -> None:
     callback, customer, anna = is_called_back(office)
     office.sets("bert", "available")
