@@ -235,6 +235,15 @@ def test_who_was_called_back_and_is_left_on_hold_comes_back(office: SimulatedOff
     called_back_ends_with(office, callback, customer, anna)
 
 
+def test_who_was_called_back_cannot_transfer_himself(office: SimulatedOffice) -> None:
+    callback, customer, anna = is_called_back(office)
+    office.sets("bert", "available")
+    by_keys(customer, "22")
+    asks_by_keys(customer, "22")
+    called_back_ends_with(office, callback, customer, anna)
+    assert office.desk("bert").times_rung == 0
+
+
 def test_who_was_called_back_finds_nobody_and_is_first_in_line(office: SimulatedOffice) -> None:
     callback, customer, anna = is_called_back(office)
     office.sets("bert", "available")
