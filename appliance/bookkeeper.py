@@ -13,6 +13,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Collection
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -209,6 +210,9 @@ class Bookkeeper:
             self._on_settled()
 
     def _enter(self, db: Database, record: CallRecord) -> None:
+        if _is_attempt(record):
+            self._enter_of_attempt(db, record)
+            return
         match record.event:
             case "INCOMING":
                 office = office_facts(db)
@@ -229,25 +233,33 @@ class Bookkeeper:
                 ledger.take_on_call(db, record.call, record.detail, record.at)
             case "DEPARTMENT":
                 ledger.move_call(db, record.call, record.detail, record.at)
-            case "BRIDGE_ENTER" if _is_attempt(record):
-                callbacks.connect(db, record.call, record.channel, record.at)
             case "BRIDGE_ENTER":
                 for channel in (record.channel, *record.others):
-                    self._talks(db, record.call, channel, record.at)
+                    self._talks(record.call, *ledger.connect_call(db, record.call, channel, record.at))
             case "TRANSFERRED":
                 ledger.add_step(db, record.call, "transferred", record.detail, record.at)
             case "HANDED":
-                ledger.hand_over(db, record.call, record.detail, record.at)
+                ledger.move_call(db, record.call, record.detail, record.at, handed_over=True)
             case "ATTENDEDTRANSFER" if target := transfer_target(record):
                 ledger.take_over(db, record.call, target, record.at)
-                self._talks(db, record.call, target, record.at)
-            case "LINKEDID_END" if _is_attempt(record):
-                callbacks.settle_attempt(db, record.call, record.at)
+                self._talks(record.call, *ledger.connect_call(db, record.call, target, record.at))
+            case "ASKED":
+                ledger.was_asked(db, record.call, record.detail, record.at)
             case "LINKEDID_END":
                 _close(db, record.call, record.at, message_kept=self._kept.pop(record.call, False))
 
-    def _talks(self, db: Database, call: str, channel: str, at: datetime) -> None:
-        agent, department = ledger.connect_call(db, call, channel, at)
+    def _enter_of_attempt(self, db: Database, record: CallRecord) -> None:
+        """Of an attempt to call somebody back; what happens until its end belongs to the call that asked."""
+        callback = callbacks.of_attempt(db, record.call)
+        if record.event == "LINKEDID_END":
+            callbacks.settle_attempt(db, record.call, record.at)
+        elif record.event == "BRIDGE_ENTER":
+            for channel in (record.channel, *record.others):
+                self._talks(record.call, *callbacks.connect(db, record.call, channel, record.at))
+        elif callback is not None:
+            self._enter(db, replace(record, call=callback.call))
+
+    def _talks(self, call: str, agent: str, department: str) -> None:
         if agent:
             self._on_talks(agent, call, department)
 

@@ -227,7 +227,7 @@ def _agents_now(db: Database, leg: _Leg) -> list[Agent]:
         state = _PHONES.get(lamps.get(f"agent:{agent.name}", ""), PhoneState.UNREACHABLE)
         found.append(replace(agent, phone_state=state))
         if state in (PhoneState.IN_CALL, PhoneState.RINGING):
-            leg.set(f"DEVICE_STATE(PJSIP/{agent.phone})", "INUSE")
+            leg.set(f"DEVICE_STATE({agent.phone})", "INUSE")
     return found
 
 

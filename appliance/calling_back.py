@@ -125,7 +125,7 @@ class CallingBack:
         shown = clean_caller_name(f"{about}: {callback.name}" if callback.name else about)
         try:
             self._orders.originate(
-                f"PJSIP/{agent.phone}",
+                agent.phone,
                 {
                     "ChannelId": attempt,
                     "Context": "callback",
@@ -165,6 +165,9 @@ class RunningAttempt:
         shown = number_of(self._db, self._callback.department)
         return CustomerFacts(
             number=self._callback.number,
+            call=self._callback.call,
+            department=self._callback.department,
+            arrived=self._callback.arrived,
             spoken_digits=spoken(self._callback.number, rules.country),
             ticket=self._callback.ticket,
             language=self._callback.language,

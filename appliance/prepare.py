@@ -12,14 +12,14 @@ from appliance.hotline.numbers import emergency_numbers, spoken
 from appliance.settings import Settings, SipLine
 from appliance.store.config import transfer_keys
 from appliance.store.database import open_store
-from appliance.store.office import dialled_forms, numbers, office_facts, phones, watchable
+from appliance.store.office import dialled_forms, numbers, office_facts, phones, put_on_cards, watchable
 from appliance.telephony.asterisk import AsteriskInstance
 from appliance.telephony.box import DIALPLAN, box_instance, box_templates
 from appliance.telephony.lines.country import country
 from appliance.telephony.lines.driver import configure_lines
 from appliance.telephony.lines.finding import find_cards
 from appliance.telephony.lines.outward import calls_pattern, channel_beginnings
-from appliance.telephony.lines.wiring import WiredLine, template_values, wire
+from appliance.telephony.lines.wiring import WiredLine, devices, template_values, wire
 from appliance.telephony.prompts.install import install_prompts
 from appliance.telephony.sandbox import AsteriskProgram
 
@@ -42,6 +42,7 @@ def prepare_box(settings: Settings, program: AsteriskProgram) -> AsteriskInstanc
     taken, refused = configure_lines(
         wired, lambda line: template.render(_line_values(db, [line])), settings.state
     )
+    put_on_cards(db, devices(taken))
     for fault in faults + refused:
         log.error("%s", fault.english)
     _taken_lines(settings).write_text("\n".join(line.line.name for line in taken))

@@ -38,7 +38,7 @@ from appliance.store import callbacks, ledger, night, people, times, weekly
 from appliance.store.attention import show_attention
 from appliance.store.database import open_store
 from appliance.store.lines import keep_line_states
-from appliance.store.office import office_facts
+from appliance.store.office import card_devices, office_facts
 from appliance.store.on_call import refresh_duties
 from appliance.store.schedule import refresh_schedule
 from appliance.switchboard import Switchboard
@@ -169,7 +169,11 @@ class Supervisor:
         house = House(settings, self.switchboard, self.bookkeeper, on_message=self.outbox.wake)
         self._server = FastAgiServer(
             settings.fastagi_port,
-            {"call": house.take_call, "callback": self.calling_back.take_leg},
+            {
+                "call": house.take_call,
+                "callback": self.calling_back.take_leg,
+                "outside": house.dial_outside,
+            },
             on_turn=self._turns.of("fastagi"),
         )
         self._orderly = threading.Thread(target=self._carry_out_orders, name="orders")
@@ -253,16 +257,20 @@ class Supervisor:
 
     def _event(self, event: Event) -> None:
         if event.name in ("MusicOnHoldStart", "MusicOnHoldStop"):
-            self.switchboard.hears_music(event.headers.get("Uniqueid", ""), event.name == "MusicOnHoldStart")
+            call, channel = event.headers.get("Linkedid", ""), event.headers.get("Uniqueid", "")
+            if (channel != call) is call.startswith(
+                callbacks.ATTEMPT
+            ):  # who was called back is not the first
+                self.switchboard.hears_music(call, event.name == "MusicOnHoldStart")
         else:
             self._phone_state(event.headers)
 
     def _phone_state(self, headers: Mapping[str, str], asked_at: float = math.inf) -> None:
-        technology, _, phone = headers.get("Device", "").partition("/")
-        if technology == "PJSIP":
-            self.switchboard.phone_changed(phone, headers.get("State", ""), asked_at=asked_at)
-        elif asked_at < math.inf and headers.get("Device", "").startswith("Custom:"):
-            self.switchboard.device_state_seen(headers["Device"], headers.get("State", ""))
+        device, state = headers.get("Device", ""), headers.get("State", "")
+        if device.startswith(("PJSIP/", "DAHDI/")):
+            self.switchboard.phone_changed(device, state, asked_at=asked_at)
+        elif asked_at < math.inf and device.startswith("Custom:"):
+            self.switchboard.device_state_seen(device, state)
 
     def _events_connected(self) -> None:
         self._asterisk_answers.set()
@@ -272,9 +280,15 @@ class Supervisor:
     def _ask_phone_states(self) -> None:
         """The whole picture beside the changes: level is truth, an event is a hint."""
         asked_at = time.monotonic()
+        db = open_store(self._settings.store)
+        on_cards = card_devices(db)
+        db.close()
         try:
             for event in self._orders_link.send_list("DeviceStateList", {}):
                 self._phone_state(event.headers, asked_at)
+            for device in on_cards:  # of an idle one Asterisk does not speak by itself
+                state = self._orders_link.send("Getvar", {"Variable": f"DEVICE_STATE({device})"})
+                self._phone_state({"Device": device, "State": state.get("Value", "")}, asked_at)
         except ManagerError as error:
             log.info("the phones' states are not known yet: %s", error)
 
@@ -316,13 +330,13 @@ class Supervisor:
         """End what rings at this phone, as if it were busy; never a call that was answered."""
         for event in self._orders_link.send_list("CoreShowChannels", {}):
             channel, state = event.headers.get("Channel", ""), event.headers.get("ChannelStateDesc", "")
-            if channel.startswith(f"PJSIP/{phone}-") and state == "Ringing":
+            if channel.startswith(f"{phone}-") and state == "Ringing":
                 self._orders_link.send("Hangup", {"Channel": channel, "Cause": _USER_BUSY})
 
     def _tell_address(self, phone: str) -> None:
         where = {"Context": "web-address", "Exten": "s", "Priority": "1", "CallerID": '"Freizeichen" <*84>'}
         limits = {"Async": "true", "Timeout": str(_ADDRESS_RINGS_MS)}
-        self._order("Originate", {"Channel": f"PJSIP/{phone}", **where, **limits})
+        self._order("Originate", {"Channel": phone, **where, **limits})
 
     def _mirror(self, states: dict[str, str]) -> None:
         if not self._orders_link.connected:

@@ -59,7 +59,6 @@ class _InLine:
     agent: str = ""
     chosen_at: float = 0.0
     talks: bool = False
-    only: str = ""  # the one agent he is for, whom a colleague has named
     channel: str = ""
 
 
@@ -137,11 +136,9 @@ class Switchboard:
     # --- asked by the threads of calls
 
     @contextmanager
-    def place_in_line(
-        self, caller: WaitingCaller, channel: str, *, only: str = ""
-    ) -> Iterator[SwitchboardPlace]:
-        """Stand in line until the context ends, however it ends; beside it, for `only` this one agent."""
-        self._ask(lambda: self._join(caller, channel, only))
+    def place_in_line(self, caller: WaitingCaller, channel: str) -> Iterator[SwitchboardPlace]:
+        """Stand in line until the context ends, however it ends."""
+        self._ask(lambda: self._join(caller, channel))
         try:
             yield SwitchboardPlace(self, caller.call)
         finally:
@@ -410,25 +407,13 @@ class Switchboard:
         self._line.pop(key, None)
         self._callbacks_looked_at = -math.inf
 
-    def _join(self, caller: WaitingCaller, channel: str, only: str) -> None:
-        self._line[caller.call] = _InLine(
-            caller, lambda _agent: self._wake(channel), only=only, channel=channel
-        )
-        if not only:
-            self._decide(asking=caller.call)
-
-    def _choose(self, place: _InLine) -> None:
-        """Reserve the one agent a transferred caller is for, if he is there and his phone is free."""
-        agent = self._agents.get(place.only)
-        if agent is not None and agent.takes_transfers():
-            place.agent, place.chosen_at = agent.name, time.monotonic()
-            self._agents[agent.name] = replace(agent, ringing_for=place.caller.call)
+    def _join(self, caller: WaitingCaller, channel: str) -> None:
+        self._line[caller.call] = _InLine(caller, lambda _agent: self._wake(channel), channel=channel)
+        self._decide(asking=caller.call)
 
     def _chance(self, call: str) -> Chance:
         place = self._line[call]
         place.talks = False
-        if place.only:
-            return self._chance_of(place)
         if not place.agent:
             self._decide(asking=call)
         caller, now = place.caller, self._clock()
@@ -443,15 +428,6 @@ class Switchboard:
             is_open=is_open(self._db, caller.department),
         )
 
-    def _chance_of(self, place: _InLine) -> Chance:
-        """Whether the one agent a transferred caller is for will take him, as of now."""
-        if not place.agent:
-            self._choose(place)
-        agent = self._agents.get(place.only)
-        if agent is not None and place.agent:
-            return Chance(agent.name, agent.phone, agents=1)
-        return Chance(agents=1 if agent is not None and agent.is_present() else 0)
-
     def _history(self, department: str) -> History:
         """What the estimate knows of a department; calls that ended within the last minute may be missing."""
         now = self._clock()
@@ -462,7 +438,7 @@ class Switchboard:
         return history
 
     def _unserved(self) -> list[WaitingCaller]:
-        waiting = (place for place in self._line.values() if not (place.agent or place.only or place.talks))
+        waiting = (place for place in self._line.values() if not (place.agent or place.talks))
         return [place.caller for place in waiting]
 
     def _decide(self, asking: str = "") -> None:
@@ -515,7 +491,7 @@ class Switchboard:
         cards = {state.line: state.phone_state for state in self._line_states if state.kind != SIP}
         lamps = {}
         for line, beginnings in self._lines.items():
-            state = cards.get(line) or self._phones.get(line, PhoneState.UNREACHABLE)
+            state = cards.get(line) or self._phones.get(f"PJSIP/{line}", PhoneState.UNREACHABLE)
             on_it = {
                 call: place
                 for call, place in self._line.items()

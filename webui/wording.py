@@ -38,7 +38,7 @@ _AGENT_STEPS: Final = (
     "on-call already talks",
     "no line for on-call",
     "taken over",
-    "colleague not free",
+    "chooses while it rings",
 )
 _NUMBER_STEPS: Final = (
     *("callback promised", "callback ordered", "calls again"),

@@ -29,15 +29,15 @@ class Entry:
 
 
 def directory(
-    *, agents: Mapping[str, str], phones: Mapping[str, str], departments: Iterable[str]
+    *, agents: Mapping[str, str], phones: Mapping[str, tuple[str, str]], departments: Iterable[str]
 ) -> list[Entry]:
-    """Everything there is to watch: `agents` by name with their phone, `phones` with their extension."""
+    """Everything there is to watch: `agents` by name with their phone, `phones` with extension and device."""
     owners = {phone: agent for agent, phone in agents.items()}
     names = list(departments)
     entries = [Entry(NIGHT_CODE, _NIGHT)]
-    for phone, extension in phones.items():
+    for phone, (extension, device) in phones.items():
         presence = f"&{_presence(owners[phone])}" if phone in owners else ""
-        entries.append(Entry(extension, f"PJSIP/{phone}{presence}"))
+        entries.append(Entry(extension, f"{device}{presence}"))
     entries += [Entry(f"hours-{name}", _hours(name)) for name in names]
     waiting = {name: f"{_queue(name)}&Queue:{name}" for name in names}  # in our line, and in the floor's
     entries += [Entry(f"queue-{name}", devices) for name, devices in waiting.items()]

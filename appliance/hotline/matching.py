@@ -15,7 +15,7 @@ class WaitingCaller:
 
     `call` is the call number, `arrived` decides the order. Before `others_from` only agents of
     the caller's language serve him; None: whoever is free. `agent` is the only one who serves somebody
-    who has dialled him directly, '' any.
+    who has dialled him directly or is `handed_over` to him by a colleague, '' any.
     """
 
     call: str
@@ -24,6 +24,7 @@ class WaitingCaller:
     arrived: datetime
     others_from: datetime | None = None
     agent: str = ""
+    handed_over: bool = False
 
 
 def in_order(waiting: Iterable[WaitingCaller]) -> list[WaitingCaller]:
@@ -39,13 +40,21 @@ def match(
     The oldest caller chooses first; among the free agents who may serve him those who speak
     his language go before the others, then who has been idle longest. Each agent and
     each caller appears at most once, so nobody is rung for two calls, and a caller is passed
-    over only when no free agent may serve him.
+    over only when no free agent may serve him. Whoever is handed over may be so to somebody in wrap-up.
     """
-    free = sorted((a for a in agents if a.is_free(now)), key=lambda agent: (agent.idle_since, agent.name))
+    free = sorted(
+        (a for a in agents if a.takes_transfers()), key=lambda agent: (agent.idle_since, agent.name)
+    )
     pairs = []
     for caller in in_order(waiting):
         others = others_serve(caller, agents, now)
-        able = [a for a in free if serves(a, caller) and (others or caller.language in a.languages)]
+        able = [
+            a
+            for a in free
+            if serves(a, caller)
+            and (caller.handed_over or a.is_free(now))
+            and (others or caller.language in a.languages)
+        ]
         if not able:
             continue
         chosen = min(able, key=lambda agent: caller.language not in agent.languages)

@@ -97,7 +97,8 @@ class Rota:
 
 @dataclass(frozen=True, slots=True)
 class OnCallPhone:
-    """A telephone that is rung for a duty: an agent's phone on his desk, or an outside number (E.164).
+    """A telephone that is rung for a duty: an agent's phone on his desk, as Asterisk calls it, or an outside
+    number (E.164).
 
     `destination` is what Asterisk is told to reach a number outside, '' without a line.
     """

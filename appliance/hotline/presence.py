@@ -36,6 +36,7 @@ class PhoneState(StrEnum):
 class Agent:
     """One agent at one instant, with everything a decision needs.
 
+    `phone` is what Asterisk calls it, such as ``PJSIP/desk_1`` or ``DAHDI/13``;
     `ringing_for` is the call this agent has been chosen for and that is being put through;
     `idle_since` is when the last conversation ended or the agent became available.
     """

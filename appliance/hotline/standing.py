@@ -38,4 +38,5 @@ def standing(
 
 def reserved(caller: WaitingCaller, agent: Agent) -> Chance:
     """The chance of a caller for whom this agent is chosen."""
-    return Chance(agent.name, agent.phone, caller.language in agent.languages, agents=1)
+    understood = caller.handed_over or caller.language in agent.languages
+    return Chance(agent.name, agent.phone, understood, agents=1)

@@ -32,13 +32,10 @@ class OutsideNumber:
 Target = Department | Colleague | OutsideNumber
 
 
-def left_alone(
-    now: datetime, *, asked_until: datetime | None, handed_over_at: datetime | None, on_hold: bool
-) -> bool:
+def left_alone(now: datetime, *, put_aside_at: datetime | None) -> bool:
     """Whether a caller whose conversation is over by now was put aside rather than said goodbye to.
 
-    So it is when a colleague was asked to take him until just now (`asked_until`), when he was handed over
-    just now to somebody who has gone at once, and when he was still on hold as the agent hung up.
+    So it is when until just now a colleague was asked to take him over, or when he was handed over just now
+    to somebody who has gone at once.
     """
-    moments = [moment for moment in (asked_until, handed_over_at) if moment is not None]
-    return on_hold or any(now - moment <= TAKEN_OVER for moment in moments)
+    return put_aside_at is not None and now - put_aside_at <= TAKEN_OVER

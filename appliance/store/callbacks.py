@@ -161,17 +161,20 @@ def note_result(db: Database, attempt: str, result: Result) -> None:
     )
 
 
-def connect(db: Database, attempt: str, channel: str, at: datetime) -> None:
-    """Enter that an agent and the customer talk, by Asterisk's records; the first time counts."""
+def connect(db: Database, attempt: str, channel: str, at: datetime) -> tuple[str, str]:
+    """Enter that an agent and the customer talk, by Asterisk's records; the first time counts.
+
+    Returns the agent and the department it is for, both '' for a channel that is no agent's.
+    """
     callback, agent = of_attempt(db, attempt), agent_at(db, channel)
     if callback is None or not agent:
-        return
+        return "", ""
     note_result(db, attempt, Result.TALKED)
     db.execute(
         "UPDATE calls SET agent = ?, connected_at = ? WHERE callback = ? AND connected_at = ''",
         [agent, to_text(at), callback.id],
     )
-    ledger.add_step(db, callback.call, "talks", agent, at)
+    return ledger.connect_call(db, callback.call, channel, at)
 
 
 def settle_attempt(db: Database, attempt: str, now: datetime) -> None:

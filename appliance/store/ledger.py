@@ -15,6 +15,7 @@ from appliance.store.times import from_text, to_text
 WAITS = "waits"
 TAKEN_ON_CALL = "on-call takes the call"
 TAKEN_OVER = "taken over"
+ASKED = "colleague asked"
 
 
 def open_call(
@@ -42,15 +43,18 @@ def open_call(
     )
 
 
-def move_call(db: Database, call: str, department: str, at: datetime) -> None:
-    """Enter that the caller is now with another department; telling it again changes nothing."""
+def move_call(db: Database, call: str, department: str, at: datetime, *, handed_over: bool = False) -> None:
+    """Enter that the caller is now with another department; telling it again changes nothing.
+
+    He speaks its language, unless an agent has handed him over.
+    """
     moved = db.execute(
-        "UPDATE calls SET department = ?1, language = (SELECT language FROM departments WHERE name = ?1) "
-        "WHERE call = ?2 AND department <> ?1 AND EXISTS (SELECT 1 FROM departments WHERE name = ?1)",
-        [department, call],
+        "UPDATE calls SET department = d.name, language = iif(?3, calls.language, d.language) "
+        "FROM departments AS d WHERE d.name = ?1 AND call = ?2 AND department <> ?1",
+        [department, call, handed_over],
     ).rowcount
     if moved:
-        add_step(db, call, "department", department, at)
+        add_step(db, call, "handed over" if handed_over else "department", department, at)
 
 
 def add_step(db: Database, call: str, step: str, detail: str, at: datetime) -> None:
@@ -87,8 +91,8 @@ def connect_call(db: Database, call: str, channel: str, at: datetime) -> tuple[s
     if not connected:
         return "", ""
     before = db.execute(
-        "SELECT step, detail FROM steps WHERE call = ? AND step IN ('talks', 'agent rings', 'transferred') "
-        "ORDER BY id DESC LIMIT 1",
+        "SELECT step, detail FROM steps WHERE call = ? "
+        "AND step IN ('talks', 'agent rings', 'calls back', 'transferred') ORDER BY id DESC LIMIT 1",
         [call],
     ).fetchone()
     if before != ("talks", agent):
@@ -96,23 +100,29 @@ def connect_call(db: Database, call: str, channel: str, at: datetime) -> tuple[s
     return agent, str(db.execute("SELECT department FROM calls WHERE call = ?", [call]).fetchone()[0])
 
 
-def hand_over(db: Database, call: str, department: str, at: datetime) -> None:
-    """Enter that a transferred caller is this department's from now on."""
-    db.execute("UPDATE calls SET department = ? WHERE call = ?", [department, call])
-    add_step(db, call, "handed over", department, at)
-
-
 def take_over(db: Database, call: str, channel: str, at: datetime) -> None:
     """Enter that a colleague who was asked first has the caller now; he is whose phone this channel is."""
     agent = agent_at(db, channel)
-    if agent and db.execute("SELECT 1 FROM calls WHERE call = ?", [call]).fetchone():
+    if agent and _is_known(db, call):
         add_step(db, call, TAKEN_OVER, agent, at)
 
 
-def handed_over_at(db: Database, call: str) -> datetime | None:
-    """When a colleague who was asked first has taken the caller over, the last time; None for never."""
-    row = db.execute("SELECT max(at) FROM steps WHERE call = ? AND step = ?", [call, TAKEN_OVER]).fetchone()
+def was_asked(db: Database, call: str, extension: str, at: datetime) -> None:
+    """Enter that somebody was asked until now to take the caller over; nothing between colleagues alone."""
+    if _is_known(db, call):
+        add_step(db, call, ASKED, extension, at)
+
+
+def put_aside_at(db: Database, call: str) -> datetime | None:
+    """Until when somebody was asked to take the caller over, or when he has done so, the last time."""
+    row = db.execute(
+        "SELECT max(at) FROM steps WHERE call = ? AND step IN (?, ?)", [call, TAKEN_OVER, ASKED]
+    ).fetchone()
     return from_text(row[0]) if row[0] else None
+
+
+def _is_known(db: Database, call: str) -> bool:
+    return db.execute("SELECT 1 FROM calls WHERE call = ?", [call]).fetchone() is not None
 
 
 def had_him_before(db: Database, call: str) -> str:

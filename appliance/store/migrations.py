@@ -131,6 +131,10 @@ CREATE TABLE phones (
   extension TEXT NOT NULL UNIQUE CHECK (extension GLOB '[0-9]*'),
   secret TEXT NOT NULL
 ) STRICT;
+CREATE TABLE card_phones (
+  phone TEXT PRIMARY KEY,
+  device TEXT NOT NULL CHECK (device GLOB 'DAHDI/*')
+) STRICT;
 CREATE TABLE agents (
   name TEXT PRIMARY KEY,
   title TEXT NOT NULL,
@@ -442,21 +446,30 @@ CREATE VIEW menu_choices AS
 CREATE VIEW serving AS
   SELECT agent, department FROM serves
   UNION SELECT a.name, m.department FROM agents AS a, menu AS m;
+CREATE VIEW devices AS
+  SELECT t.name AS phone, coalesce(c.device, 'PJSIP/' || t.name) AS device
+  FROM phones AS t LEFT JOIN card_phones AS c ON c.phone = t.name;
 CREATE VIEW queue_members AS
-  SELECT s.department AS queue_name, 'PJSIP/' || a.phone AS interface,
+  SELECT s.department AS queue_name, d.device AS interface,
     a.name AS membername, s.department || '/' || a.name AS uniqueid,
     0 AS penalty, p.wrap_up_until > {NOW} AS paused, '' AS reason_paused, '' AS state_interface,
     'no' AS ringinuse
   FROM serving AS s
   JOIN agents AS a ON a.name = s.agent
+  JOIN devices AS d ON d.phone = a.phone
   JOIN presence AS p ON p.agent = a.name
   WHERE p.state = 'available';
+CREATE TRIGGER away_when_not_answered INSTEAD OF UPDATE OF paused ON queue_members
+  WHEN CAST(NEW.paused AS INTEGER) = 1 BEGIN
+    UPDATE presence SET state = 'away', reason = 'no answer', since = {NOW}, wrap_up_until = ''
+    WHERE agent = OLD.membername; END;
 CREATE VIEW queues AS
   SELECT name, 'leastrecent' AS strategy, ring_seconds AS timeout, 1 AS retry,
     wrap_up_seconds AS wrapuptime, 'no' AS ringinuse, 'yes' AS autofill,
     'default' AS musiconhold, 'floor-keys' AS context,
     'invalid,unavailable' AS joinempty, 'invalid,unavailable' AS leavewhenempty,
-    'yes' AS timeoutrestart, 0 AS "announce-frequency"
+    'yes' AS timeoutrestart, 0 AS "announce-frequency",
+    'yes' AS autopause  -- whoever does not answer is set to away: away_when_not_answered
   FROM departments;
 CREATE VIEW on_duty AS
   SELECT r.department, coalesce((SELECT s.duty FROM duty_schedule AS s
@@ -465,7 +478,7 @@ CREATE VIEW on_duty AS
   FROM rotas AS r;
 CREATE VIEW on_call AS
   SELECT d.department || '/' || p.place AS entry, p.place, d.department, d.duty,
-    coalesce(p.agent, p.number) AS name, coalesce(a.phone, '') AS phone, coalesce(p.number, '') AS number,
+    coalesce(p.agent, p.number) AS name, coalesce(t.device, '') AS device, coalesce(p.number, '') AS number,
     p.digits, r.ring_seconds, r.department_prompt,
     coalesce(
       (SELECT min(number) FROM numbers WHERE department = d.department AND agent IS NULL AND block IS NULL),
@@ -474,16 +487,18 @@ CREATE VIEW on_call AS
   FROM on_duty AS d
   JOIN rotas AS r ON r.department = d.department
   JOIN duty_phones AS p ON p.department = d.department AND p.duty = d.duty
-  LEFT JOIN agents AS a ON a.name = p.agent;
-CREATE VIEW phone_owners AS SELECT phone, name AS agent FROM agents;
+  LEFT JOIN agents AS a ON a.name = p.agent LEFT JOIN devices AS t ON t.phone = a.phone;
+CREATE VIEW phone_owners AS
+  SELECT d.device, a.name AS agent FROM agents AS a JOIN devices AS d ON d.phone = a.phone;
 CREATE VIEW extensions AS
-  SELECT t.extension, 'PJSIP/' || t.name AS device, coalesce(a.name, '') AS agent,
+  SELECT t.extension, d.device, coalesce(a.name, '') AS agent,
     coalesce(p.state, '') AS presence, '' AS department
-  FROM phones AS t LEFT JOIN agents AS a ON a.phone = t.name LEFT JOIN presence AS p ON p.agent = a.name
+  FROM phones AS t JOIN devices AS d ON d.phone = t.name
+  LEFT JOIN agents AS a ON a.phone = t.name LEFT JOIN presence AS p ON p.agent = a.name
   UNION ALL SELECT extension, '', '', '', name FROM departments WHERE extension <> '';
 CREATE VIEW ringable AS
-  SELECT a.name AS agent, a.phone FROM agents AS a JOIN presence AS p ON p.agent = a.name
-  WHERE p.state = 'available' AND p.wrap_up_until <= {NOW};
+  SELECT a.name AS agent, d.device FROM agents AS a JOIN devices AS d ON d.phone = a.phone
+  JOIN presence AS p ON p.agent = a.name WHERE p.state = 'available' AND p.wrap_up_until <= {NOW};
 """,
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sqlite_utils import Database
@@ -10,6 +11,7 @@ from appliance.hotline.callback_numbers import Refusal, refusal
 from appliance.hotline.departments import Department, MenuChoice
 from appliance.hotline.directory import Entry, directory
 from appliance.hotline.tickets import TicketRule
+from appliance.store.database import exclusive
 
 _DEPARTMENT = """
 SELECT d.*, o.state AS opening, o.reopening
@@ -53,10 +55,11 @@ def office_facts(db: Database) -> OfficeFacts:
 def address_phone(db: Database) -> str:
     """The phone on which the page's address is said, the first one where none is chosen; '' without any."""
     row = db.execute(
-        "SELECT coalesce((SELECT address_phone FROM office WHERE address_phone != ''),"
-        "                (SELECT name FROM phones ORDER BY rowid LIMIT 1), '')"
+        "SELECT device FROM devices WHERE phone = "
+        "coalesce((SELECT address_phone FROM office WHERE address_phone != ''),"
+        "         (SELECT name FROM phones ORDER BY rowid LIMIT 1))"
     ).fetchone()
-    return str(row[0])
+    return str(row[0]) if row else ""
 
 
 def callback_rules(db: Database) -> CallbackRules:
@@ -149,11 +152,28 @@ def phones(db: Database) -> list[dict[str, str]]:
 
 def watchable(db: Database) -> list[Entry]:
     """What the lamps of desk phones can watch."""
+    devices = db.query(
+        "SELECT d.phone, d.device, t.extension FROM devices AS d JOIN phones AS t ON t.name = d.phone "
+        "ORDER BY d.phone"
+    )
     return directory(
         agents=dict(db.execute("SELECT name, phone FROM agents ORDER BY name").fetchall()),
-        phones={phone["name"]: phone["extension"] for phone in phones(db)},
+        phones={row["phone"]: (row["extension"], row["device"]) for row in devices},
         departments=[row[0] for row in db.execute("SELECT name FROM departments ORDER BY name").fetchall()],
     )
+
+
+def put_on_cards(db: Database, devices: Mapping[str, str]) -> None:
+    """Commit which phones are on ports of a card, each with what Asterisk calls it; the others speak SIP."""
+    with exclusive(db):
+        db.execute("DELETE FROM card_phones")
+        for phone, device in devices.items():
+            db.execute("INSERT INTO card_phones VALUES (?, ?)", [phone, device])
+
+
+def card_devices(db: Database) -> list[str]:
+    """The phones on ports of a card, as Asterisk calls them."""
+    return [row[0] for row in db.execute("SELECT device FROM card_phones ORDER BY device").fetchall()]
 
 
 def numbers(db: Database) -> list[str]:
@@ -177,9 +197,9 @@ def number_of(db: Database, department: str) -> str:
 
 
 def agent_at(db: Database, channel: str) -> str:
-    """Whose phone a channel such as ``PJSIP/desk_1-0000002a`` belongs to, '' for nobody's."""
-    phone = channel.partition("/")[2].rpartition("-")[0]
-    row = db.execute("SELECT agent FROM phone_owners WHERE phone = ?", [phone]).fetchone()
+    """Whose phone a channel such as ``PJSIP/desk_1-0000002a`` or ``DAHDI/13-1`` is of, '' for nobody's."""
+    device = channel.rpartition("-")[0]
+    row = db.execute("SELECT agent FROM phone_owners WHERE device = ?", [device]).fetchone()
     return str(row[0]) if row else ""
 
 

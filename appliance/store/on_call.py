@@ -225,8 +225,9 @@ def _duties(db: Database, department: str) -> tuple[tuple[str, tuple[str, ...]],
 
 def _phones_of(db: Database, department: str, duty: str) -> tuple[OnCallPhone, ...]:
     rows = db.query(
-        "SELECT coalesce(p.agent, p.number) AS name, coalesce(a.phone, '') AS phone,"
+        "SELECT coalesce(p.agent, p.number) AS name, coalesce(d.device, '') AS device,"
         " coalesce(p.number, '') AS number FROM duty_phones AS p LEFT JOIN agents AS a ON a.name = p.agent"
+        " LEFT JOIN devices AS d ON d.phone = a.phone"
         " WHERE p.department = ? AND p.duty = ? ORDER BY p.place",
         [department, duty],
     )
@@ -234,4 +235,4 @@ def _phones_of(db: Database, department: str, duty: str) -> tuple[OnCallPhone, .
 
 
 def _phone(row: dict[str, Any]) -> OnCallPhone:
-    return OnCallPhone("" if row["number"] else row["name"], row["phone"], row["number"])
+    return OnCallPhone("" if row["number"] else row["name"], row["device"], row["number"])

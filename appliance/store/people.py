@@ -21,15 +21,16 @@ ADDRESS_BUTTON = "address"
 def agents(db: Database) -> list[Agent]:
     """Every agent by name. The phone's state is not in the store: unreachable until told."""
     rows = db.query("""
-        SELECT a.name, a.title, a.phone, p.state, p.reason, p.since, p.wrap_up_until,
+        SELECT a.name, a.title, d.device, p.state, p.reason, p.since, p.wrap_up_until,
           (SELECT json_group_array(department) FROM serving WHERE agent = a.name) AS departments,
           (SELECT json_group_array(language) FROM speaks WHERE agent = a.name) AS languages
-        FROM agents AS a JOIN presence AS p ON p.agent = a.name ORDER BY a.name""")
+        FROM agents AS a JOIN devices AS d ON d.phone = a.phone
+        JOIN presence AS p ON p.agent = a.name ORDER BY a.name""")
     return [
         Agent(
             name=row["name"],
             title=row["title"],
-            phone=row["phone"],
+            phone=row["device"],
             departments=frozenset(json.loads(row["departments"])),
             languages=frozenset(json.loads(row["languages"])),
             presence=Presence(row["state"]),

@@ -41,16 +41,18 @@ class House(Protocol):
     def department(self, name: str) -> Department | None:
         """The department of this name, None when there is none."""
 
-    def enter_department(self, department: Department) -> None:
-        """Commit that the caller is with this department from now on.
+    def enter_department(self, department: Department, *, handed_over: bool = False) -> None:
+        """Commit that the caller is with this department from now on; handed over, he keeps his language.
 
         Raises sqlite3.Error when it cannot be kept.
         """
 
-    def place_in_line(self, department: Department, agent: str = "") -> AbstractContextManager[Place]:
+    def place_in_line(
+        self, department: Department, agent: str = "", *, handed_over: bool = False
+    ) -> AbstractContextManager[Place]:
         """Stand in line until the context ends; in the old place, for somebody we owe a callback.
 
-        With `agent` only for him.
+        With `agent` only for him; handed over to him, also while he is in wrap-up.
         """
 
     def on_call(self, department: Department) -> OnCall:
@@ -67,12 +69,6 @@ class House(Protocol):
 
     def is_staffed(self, department: Department) -> bool:
         """Whether the department is open and somebody of it is there."""
-
-    def belongs_to(self, department: Department) -> None:
-        """Commit that the caller is this department's from now on."""
-
-    def kept_for(self, colleague: Colleague, department: Department) -> AbstractContextManager[Place]:
-        """Reserve this colleague for the caller, as soon as he is free, until the context ends."""
 
     def was_left_alone(self) -> bool:
         """Whether his agents hung up while he was being handed over, or was on hold."""

@@ -17,8 +17,10 @@ _ROTATE_BYTES = 4_000_000
 
 @dataclass(frozen=True, slots=True)
 class CallRecord:
-    """One event of a call. `event` is INCOMING, DEPARTMENT, STEP, TRANSFERRED or HANDED (from the dialplan),
-    ANSWER, BRIDGE_ENTER (`others` are the channels that were there), ATTENDEDTRANSFER or LINKEDID_END.
+    """One event of a call.
+
+    `event` is INCOMING, DEPARTMENT, STEP, TRANSFERRED, ASKED or HANDED (from the dialplan), ANSWER,
+    BRIDGE_ENTER (`others` are the channels that were there), ATTENDEDTRANSFER or LINKEDID_END.
     """
 
     event: str

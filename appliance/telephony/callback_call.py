@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -34,12 +35,16 @@ _SENTENCES = {
 @dataclass(frozen=True, slots=True)
 class CustomerFacts:
     """Whom an attempt is for. `shown_number` is the office's own, as the customer's phone shows it;
-    `destination` is what Dial is told.
+    `destination` is what Dial is told. `call` is the one in which `department` was asked for it, by
+    somebody who is in line since `arrived`.
 
     With `confirmation` the customer must press 1 before he is connected.
     """
 
     number: str
+    call: str
+    department: str
+    arrived: datetime
     spoken_digits: str
     ticket: str
     language: str
@@ -113,12 +118,23 @@ def takes_it(agent: Voice, customer: CustomerFacts) -> bool:
 def dial(agent: Voice, customer: CustomerFacts, attempt: Attempt) -> Result:
     """Dial the customer and return when it did not come to a conversation, or when that is over.
 
-    Also when it was the agent who hung up: how it ended is the same then.
+    Also when it was the agent who hung up: how it ended is the same then. From here on the agent may hand
+    him over (T, for it is the agent who calls), and he is not cut off when the agent is gone (F).
     """
     agent.leg.set("CALLERID(num)", customer.shown_number)
     agent.leg.set("CALLERID(name)", "")
     agent.leg.set("CONFIRMED", "" if customer.confirmation else "yes")
-    options = f"gU(customer^{customer.language})" if customer.confirmation else "g"
+    facts = (
+        customer.call,
+        customer.department,
+        customer.ticket,
+        f"{customer.arrived.timestamp():.3f}",
+        customer.language,
+        customer.number,
+    )
+    options = f"gTb(called-back^facts^1({'^'.join(facts)}))F(called-back^over^1)"
+    if customer.confirmation:
+        options += f"U(customer^{customer.language})"
     with contextlib.suppress(CallerHungUp):
         agent.leg.run("Dial", customer.destination, str(_RING_SECONDS), options)
     status = agent.leg.get("DIALSTATUS")

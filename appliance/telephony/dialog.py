@@ -47,7 +47,7 @@ _RING_STEPS = {
     Ring.NO_ANSWER: "agent did not answer",
     Ring.REFUSED: "agent refused",
     Ring.UNREACHABLE: "phone unreachable",
-    Ring.CALLER_GONE: "hung up while ringing",
+    Ring.CALLER_GONE: "chooses while it rings",  # who hangs up is not here any more
 }
 
 
@@ -66,11 +66,12 @@ def take_call(leg: CallerLeg, house: House) -> None:
     step = leg.get("STEP")
     waits = step == "waiting"  # the floor has kept him in line while we were away
     transferred = step in ("transferred", "returned")  # a colleague has handed him over, or has tried to
-    if transferred:
+    called_back = step == "talked"  # by an agent who has hung up now
+    if transferred or called_back:
         department = replace(department, language=leg.get("CHANNEL(language)"))
     else:
         leg.set("CHANNEL(language)", department.language)
-    if not waits and not transferred:
+    if not (waits or transferred or called_back):
         call.hears(department.greeting)
         call.reaches("greeted")
         house.note("greeted")
@@ -80,7 +81,7 @@ def take_call(leg: CallerLeg, house: House) -> None:
         served, department = hand_over(call, department)
     elif step == "returned":
         served = go_back(call, department)
-    elif ring_dialled_agent(call, department):
+    elif called_back or ring_dialled_agent(call, department):
         served = True
     elif waits or department.is_open:
         served = reach_an_agent(call, department)
@@ -114,7 +115,6 @@ def choose_department(call: Call, department: Department) -> Department:
         call.house.note("chooses nothing", key)
     else:
         call.house.enter_department(chosen)
-        call.leg.set("DEPARTMENT", chosen.name)
     department = chosen or department
     call.leg.set("CHANNEL(language)", department.language)
     return department
@@ -125,12 +125,9 @@ def ring_dialled_agent(call: Call, department: Department) -> bool:
     agent = call.leg.get("AGENT")
     if not agent:
         return False
-    with call.house.place_in_line(department, agent) as place:
-        chance = place.look()
-        if chance.agent and ring(call, department, place, chance) is Ring.TALKED:
-            return True
+    if ring_this_agent(call, department, agent):
+        return True
     call.leg.set("AGENT", "")
-    call.house.note("agent not free", agent)
     call.hears("agent-not-free")
     return False
 
@@ -142,6 +139,8 @@ def reach_an_agent(call: Call, department: Department) -> bool:
     what is left: nobody is there, or it is what the caller wants. Whom waiting is not offered leaves
     the line before he is asked, so that no agent is kept for somebody who is not listening for him.
     Who waits when the department closes is told, and keeps his place while somebody is there.
+    While an agent's phone rings for him he may choose, too; who then leaves no number stands in line
+    again where he stood.
     """
     call.reaches("waiting")
     wait = Wait(department)
@@ -149,8 +148,13 @@ def reach_an_agent(call: Call, department: Department) -> bool:
         while True:
             chance = place.look()
             if chance.agent:
-                if ring(call, department, place, chance) is Ring.TALKED:
+                result = ring(
+                    call, department, place, chance, keys=wait.choices(_CALLBACK_KEY + _MESSAGE_KEY)
+                )
+                if result is Ring.TALKED:
                     return True
+                if result is Ring.CALLER_GONE:
+                    break
             elif not chance.somebody_present:
                 call.house.note("nobody present told")
                 call.hears("nobody-present")
@@ -165,9 +169,18 @@ def reach_an_agent(call: Call, department: Department) -> bool:
                 promise = callback_prompts(is_open=chance.is_open).promise
                 if key == _CALLBACK_KEY and department.offers_callback and ask_for_callback(call, promise):
                     return True
+    if chance.agent:
+        return chooses_while_ringing(call, department)
     if not chance.is_open:
         return reach_on_duty(call, department)
     return is_called_back(call, department, is_open=True)
+
+
+def chooses_while_ringing(call: Call, department: Department) -> bool:
+    """The caller has pressed a key while an agent's phone rang. Returns what `reach_an_agent` does."""
+    if call.leg.get("EXTEN") == _MESSAGE_KEY:
+        return False
+    return ask_for_callback(call, waiting=False) or reach_an_agent(call, department)
 
 
 def reach_on_duty(call: Call, department: Department) -> bool:
@@ -193,11 +206,10 @@ def hand_over(call: Call, department: Department) -> tuple[bool, Department]:
     """
     target = call.house.transfer_target(call.leg.get("TO"), department)
     if isinstance(target, Department) and call.house.is_staffed(target):
-        call.house.belongs_to(target)
-        call.leg.set("DEPARTMENT", target.name)
+        call.house.enter_department(target, handed_over=True)
         target = replace(target, language=department.language)
         return reach_an_agent(call, target), target
-    if isinstance(target, Colleague) and ring_colleague(call, department, target):
+    if isinstance(target, Colleague) and ring_this_agent(call, department, target.agent, handed_over=True):
         return True, department
     if isinstance(target, OutsideNumber) and ring_outside(call, department, target):
         return True, department
@@ -213,19 +225,23 @@ def go_back(call: Call, department: Department) -> bool:
     call.reaches("waiting")
     call.hears("transfer-back")
     colleague = call.house.transferred_by()
-    if colleague and ring_colleague(call, department, colleague, ("agent-returned",)):
+    returned = ("agent-returned",)
+    if colleague and ring_this_agent(call, department, colleague.agent, returned, handed_over=True):
         return True
     return reach_an_agent(call, department)
 
 
-def ring_colleague(
-    call: Call, department: Department, colleague: Colleague, told: tuple[str, ...] = ()
+def ring_this_agent(
+    call: Call, department: Department, agent: str, told: tuple[str, ...] = (), *, handed_over: bool = False
 ) -> bool:
-    """Ring this one colleague, if he is there and his phone is free; True when it came to a conversation."""
-    with call.house.kept_for(colleague, department) as place:
-        chance = free_soon(call, place)
+    """Ring this one agent, if he is there and free; True when it came to a conversation.
+
+    Handed over to him, the caller waits a moment until his receiver is down.
+    """
+    with call.house.place_in_line(department, agent, handed_over=handed_over) as place:
+        chance = free_soon(call, place) if handed_over else place.look()
         if not chance.agent:
-            call.house.note("colleague not free", colleague.agent)
+            call.house.note("agent not free", agent)
             return False
         return ring(call, department, place, chance, told) is Ring.TALKED
 
@@ -236,6 +252,7 @@ def ring_outside(call: Call, department: Department, target: OutsideNumber) -> b
     call.house.note("outside rings", target.number)
     call.leg.set("CALLERID(num)", target.shown_number)
     call.leg.set("DIALSTATUS", "")
+    call.reaches("ringing")
     call.leg.run(
         "Dial",
         target.destination,
@@ -277,17 +294,14 @@ class Wait:
     asked_ticket: bool = False
     spoken_at: float = field(default_factory=time.monotonic)
 
-    def choices(self) -> str:
-        """The keys that do something: the choices the department offers, and our own."""
-        return WAKE_KEY + "".join(
-            key
-            for key, offered in (
-                ("1", self.department.offers_wait),
-                (_CALLBACK_KEY, self.department.offers_callback),
-                (_MESSAGE_KEY, self.department.offers_message),
-            )
-            if offered
-        )
+    def choices(self, among: str = WAKE_KEY + "1" + _CALLBACK_KEY + _MESSAGE_KEY) -> str:
+        """Which keys `among` these do something: the choices the department offers, and our own."""
+        offers = {
+            "1": self.department.offers_wait,
+            _CALLBACK_KEY: self.department.offers_callback,
+            _MESSAGE_KEY: self.department.offers_message,
+        }
+        return "".join(key for key in among if offers.get(key, True))
 
     def news(self, chance: Chance) -> tuple[tuple[str, ...], Said] | None:
         """What is new about place and expected wait, as prompts and what is told with them."""
@@ -406,13 +420,20 @@ def is_called_back(call: Call, department: Department, *, is_open: bool) -> bool
 
 
 def ring(
-    call: Call, department: Department, place: Place, chance: Chance, told: tuple[str, ...] = ()
+    call: Call,
+    department: Department,
+    place: Place,
+    chance: Chance,
+    told: tuple[str, ...] = (),
+    *,
+    keys: str = "",
 ) -> Ring:
     """Ring this one agent while the caller hears that he is being connected, then music.
 
     The agent who picks up is `told` these prompts, then what is to know of the caller.
 
-    Returns when it was not answered or when the conversation is over.
+    Returns when it was not answered, when the conversation is over, or, with CALLER_GONE, when the caller
+    has pressed one of these `keys`; it is EXTEN then.
     """
     waited_minutes = too_long_minutes(call, department)
     if waited_minutes:
@@ -423,17 +444,20 @@ def ring(
         call.hears("other-language")
     call.house.note("agent rings", chance.agent)
     call.leg.set("DIALSTATUS", "")
+    call.leg.set("EXITCONTEXT", f"ring-keys-{keys}")
     call.reaches("ringing")
     try:
         call.leg.run(
             "Dial",
-            f"PJSIP/{chance.phone}",
+            chance.phone,
             str(department.ring_seconds),
-            f"gtm(connecting-{department.language})" + spoken_to_agent(ticket, waited_minutes, told),
+            f"gt{'d' if keys else ''}m(connecting-{department.language})"
+            + spoken_to_agent(ticket, waited_minutes, told),
         )
-    finally:  # also when the caller hung up: the agent is free again or in wrap-up
+    finally:  # also when the caller hung up: then he leaves the line, which frees the agent, or was talking
         result = ring_result(call.leg.get("DIALSTATUS"), call.leg.get("HANGUPCAUSE"))
-        place.report(result)
+        if result is not Ring.CALLER_GONE:
+            place.report(result)
     call.house.note(_RING_STEPS[result], chance.agent)
     call.reaches("talked" if result is Ring.TALKED else "waiting")
     return result

@@ -60,7 +60,7 @@ def hindrance(call: Call, on_call: OnCall, phone: OnCallPhone) -> Rung | None:
         busy = len(call.leg.get(f"CHANNELS({on_call.line_calls})").split())
         if not line_has_channel(on_call.channels, busy):
             return Rung.NO_LINE
-    elif call.leg.get(f"DEVICE_STATE(PJSIP/{phone.phone})") in _IN_A_CALL:
+    elif call.leg.get(f"DEVICE_STATE({phone.phone})") in _IN_A_CALL:
         return Rung.TALKS
     call.leg.set("ON_CALL", phone.name)
     if call.leg.get(f"TRYLOCK(on-call-{phone.name})") != "1":
@@ -75,7 +75,7 @@ def ring_phone(call: Call, on_call: OnCall, place: int, prompts: tuple[str, ...]
     Returns when the caller has pressed one of `keys`, when it was not taken or when the conversation is over.
     """
     phone = on_call.phones[place - 1]
-    device = phone.destination or f"PJSIP/{phone.phone}"
+    device = phone.destination or phone.phone
     shown_number = f"f({on_call.shown_number})" if phone.number else ""
     for variable in ("DIALSTATUS", "ANSWERED", "CONFIRMED"):
         call.leg.set(variable, "")
@@ -89,7 +89,7 @@ def ring_phone(call: Call, on_call: OnCall, place: int, prompts: tuple[str, ...]
             "Dial",
             device,
             str(on_call.ring_seconds),
-            f"g{'d' if keys else ''}m{shown_number}U(on-call^{on_call.department_prompt}^{phone.name})",
+            f"gt{'d' if keys else ''}m{shown_number}U(on-call^{on_call.department_prompt}^{phone.name})",
         )
     finally:  # also when the caller hung up: what became of it is told, and the phone is free again
         rung = result(call)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -47,3 +48,45 @@ def test_an_emergency_call_goes_out_on_the_line_that_works_even_without_the_supe
         call.waits_until_cut_off()
     finally:
         office.stop()
+
+
+def test_who_only_waits_gives_way_where_all_channels_are_taken(
+    make_office: Callable[..., SimulatedOffice],
+) -> None:
+    office = make_office()
+    office.sets("anna", "available")
+    talking, waiting = office.caller("+491701000001"), office.caller("+491701000002")
+    talking.dials("0931 555-10")
+    office.desk("anna").answers()
+    waiting.dials("0931 555-10")
+    waiting.hears("all-busy")
+    office.exchange.has_channels(2)
+    office.wait_for(
+        "both are on the line",
+        lambda: "2 active channels" in office.exchange.asterisk.ask("group show channels"),
+    )
+    call = office.desk("bert").dials("112")
+    services = office.exchange.phone("112")
+    services.answers()
+    call.is_answered()
+    waiting.waits_until_cut_off()
+    assert talking.is_connected
+    assert office.outcome(office.call_of(waiting)) == "hung up", "he is listed as missed"
+
+
+def test_a_conversation_gives_way_where_nobody_waits_but_never_another_emergency_call(
+    make_office: Callable[..., SimulatedOffice],
+) -> None:
+    office = make_office()
+    office.sets("anna", "available")
+    talking = office.caller("+491701000001")
+    talking.dials("0931 555-10")
+    office.desk("anna").answers()
+    office.exchange.has_channels(1)
+    first = office.desk("bert").dials("112")
+    office.exchange.phone("112").answers()
+    first.is_answered()
+    talking.waits_until_cut_off()
+    second = office.desk("anna").dials("110")
+    second.hears("call-failed-internal")
+    assert first.is_connected

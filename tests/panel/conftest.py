@@ -55,7 +55,7 @@ class Desks:
         )
         self.switchboard.start()
         self.panel.start()
-        for phone in ("desk_1", "desk_2"):
+        for phone in ("PJSIP/desk_1", "PJSIP/desk_2"):
             self.switchboard.phone_changed(phone, "NOT_INUSE")
 
     def stops_appliance(self) -> None:

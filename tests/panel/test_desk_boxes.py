@@ -38,10 +38,10 @@ def test_the_lamp_through_a_call(desks: Desks, annas_box: SimulatedBox) -> None:
     with desks.switchboard.place_in_line(CALLER, "c") as place:
         assert place.look().agent == "anna"
         annas_box.shows("green breathing")
-        desks.switchboard.phone_changed("desk_1", "RINGING")
-        desks.switchboard.phone_changed("desk_1", "INUSE")
+        desks.switchboard.phone_changed("PJSIP/desk_1", "RINGING")
+        desks.switchboard.phone_changed("PJSIP/desk_1", "INUSE")
         annas_box.shows("red")
-        desks.switchboard.phone_changed("desk_1", "NOT_INUSE")
+        desks.switchboard.phone_changed("PJSIP/desk_1", "NOT_INUSE")
         place.report(Ring.TALKED)
         annas_box.shows("amber")
     assert annas_box.buzzes
@@ -59,7 +59,7 @@ def test_a_press_while_it_rings_is_not_now(desks: Desks, annas_box: SimulatedBox
         place.report(Ring.REFUSED)
         annas_box.shows("amber")
     assert desks.presence("anna") == "available"
-    assert desks.stopped[0] == "desk_1"
+    assert desks.stopped[0] == "PJSIP/desk_1"
     assert not annas_box.buzzes, "its sound is off"
 
 

@@ -60,7 +60,7 @@ class Office:
         )
         self.switchboard.start()
         self.switchboard.asterisk_answers()
-        self.switchboard.phone_changed("isdn", "NOT_INUSE")
+        self.switchboard.phone_changed("PJSIP/isdn", "NOT_INUSE")
         self.panel.start()
 
     def stops(self) -> None:
@@ -108,12 +108,12 @@ def test_the_switch_commits_and_the_lamp_follows_what_is_committed(office: Offic
 
 def test_the_address_button_rings_the_chosen_phone_once_a_press(office: Office) -> None:
     office.gpio.bounces(ADDRESS, closed=True, times=5, chance=random.Random(1))
-    office.until(lambda: office.rung == ["desk_1"], "the first phone rings")
+    office.until(lambda: office.rung == ["PJSIP/desk_1"], "the first phone rings")
     office.gpio.bounces(ADDRESS, closed=False, times=5, chance=random.Random(2))
     office.db.execute("UPDATE office SET address_phone = 'desk_2'")
     time.sleep(2 * PRESS_STILL_MS / 1000)  # a shorter time is bouncing, not letting go
     office.gpio.closes(ADDRESS)
-    office.until(lambda: office.rung == ["desk_1", "desk_2"], "the chosen phone rings")
+    office.until(lambda: office.rung == ["PJSIP/desk_1", "PJSIP/desk_2"], "the chosen phone rings")
     office.stops()
     office.starts()
     office.gpio.closes(NIGHT)
@@ -204,12 +204,12 @@ def test_a_panel_seen_for_the_first_time_in_its_middle_says_nothing(tmp_path: Pa
 def test_lines_messages_and_callbacks_are_seen(office: Office) -> None:
     office.until(lambda: office.gpio.is_lit(ALIVE), "the supervisor's lamp")
     assert not office.gpio.is_lit(MESSAGE)
-    office.switchboard.phone_changed("isdn", "RINGING")
+    office.switchboard.phone_changed("PJSIP/isdn", "RINGING")
     since = time.monotonic()
     office.until(lambda: office.flashes(LINE, since) >= 4, "the line's lamp flashes")
-    office.switchboard.phone_changed("isdn", "INUSE")
+    office.switchboard.phone_changed("PJSIP/isdn", "INUSE")
     office.until(lambda: office.gpio.is_lit(LINE), "the line is in use")
-    office.switchboard.phone_changed("isdn", "NOT_INUSE")
+    office.switchboard.phone_changed("PJSIP/isdn", "NOT_INUSE")
     office.until(lambda: not office.gpio.is_lit(LINE), "the line is free")
 
 

@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -172,7 +173,7 @@ class Leg:
 
 NOBODY = Chance()
 BUSY = Chance(agents=1, position=1, wait_seconds=100.0)
-BERT = Chance(agent="bert", phone="desk_2", agents=1)
+BERT = Chance(agent="bert", phone="PJSIP/desk_2", agents=1)
 
 
 @dataclass
@@ -197,20 +198,22 @@ class House:
     target: Target | None = None
     by: Colleague | None = None
     left_alone: list[bool] = field(default_factory=list)
-    kept: list[str] = field(default_factory=list)
-    handed_to: list[str] = field(default_factory=list)
+    handed_over_to: list[str] = field(default_factory=list)
     prompts = Path("/prompts")
     recording = Path("/recordings/1.0.wav")
 
     def department(self, name: str) -> Department | None:
         return self.at_number if name == "support" else self.choices.get(name)
 
-    def enter_department(self, department: Department) -> None:
-        self.entered.append(department.name)
+    def enter_department(self, department: Department, *, handed_over: bool = False) -> None:
+        self.entered.append(department.name + " handed over" * handed_over)
+        self.leg.set("DEPARTMENT", department.name)
 
     @contextmanager
-    def place_in_line(self, _department: Department, agent: str = "") -> Iterator[House]:
-        self.asked_for.append(agent)
+    def place_in_line(
+        self, _department: Department, agent: str = "", *, handed_over: bool = False
+    ) -> Iterator[House]:
+        (self.handed_over_to if handed_over else self.asked_for).append(agent)
         self.in_line += 1
         self.stood_in_line += 1
         try:
@@ -236,15 +239,6 @@ class House:
 
     def is_staffed(self, department: Department) -> bool:
         return department.is_open
-
-    def belongs_to(self, department: Department) -> None:
-        self.handed_to.append(department.name)
-
-    @contextmanager
-    def kept_for(self, colleague: Colleague, department: Department) -> Iterator[House]:
-        self.kept.append(colleague.agent)
-        with self.place_in_line(department):
-            yield self
 
     def was_left_alone(self) -> bool:
         return self.left_alone.pop(0) if self.left_alone else False
@@ -353,7 +347,7 @@ def test_the_agent_who_is_free_is_rung_at_once() -> None:
     ],
 )
 def test_who_does_not_answer_is_reported_and_the_next_is_rung(status: str, result: Ring) -> None:
-    anna = replace(BERT, agent="anna", phone="desk_1")
+    anna = replace(BERT, agent="anna", phone="PJSIP/desk_1")
     leg, house = takes(chances=[BERT, anna], dials=[status, "ANSWER"])
     assert house.reports == [result, Ring.TALKED]
     assert [what for kind, what in leg.log if kind == "Dial"] == ["PJSIP/desk_2", "PJSIP/desk_1"]
@@ -365,9 +359,27 @@ def test_a_phone_that_declines_refuses() -> None:
 
 
 @pytest.mark.parametrize("status", ["ANSWER hangup", "CANCEL hangup"])
-def test_who_hangs_up_while_ringing_or_talking_is_reported_too(status: str) -> None:
+def test_who_hangs_up_while_talking_is_reported_and_while_it_rings_he_leaves_the_line(status: str) -> None:
     _, house = takes(chances=[BERT], dials=[status])
-    assert house.reports == [Ring.TALKED if status.startswith("ANSWER") else Ring.CALLER_GONE]
+    assert house.reports == ([Ring.TALKED] if status.startswith("ANSWER") else [])
+
+
+def test_who_wants_a_callback_while_it_rings_is_asked_outside_the_line() -> None:
+    leg, house = takes(["", "1"], chances=[BERT], dials=["CANCEL"], variables={"EXTEN": "2"})
+    assert house.promised == [OWN_NUMBER]
+    assert leg.variables["EXITCONTEXT"] == "ring-keys-23"
+    assert leg.heard()[-1] == "callback-promised"
+    assert (house.reports, house.stood_in_line) == ([], 1)
+
+
+def test_who_wants_no_callback_after_all_stands_in_line_again() -> None:
+    _, house = takes(["", "*"], chances=[BERT], dials=["CANCEL", "ANSWER"], variables={"EXTEN": "2"})
+    assert (house.promised, house.stood_in_line, house.reports) == ([], 2, [Ring.TALKED])
+
+
+def test_who_wants_to_leave_a_message_while_it_rings_does() -> None:
+    leg, _ = takes(chances=[BERT], dials=["CANCEL"], variables={"EXTEN": "3"})
+    assert leg.heard()[-2:] == ["leave-message", "message-thanks"]
 
 
 def test_all_are_busy_then_somebody_is_free() -> None:
@@ -689,9 +701,12 @@ keys_of_people = st.lists(
     st.integers(1, 90),
     st.sampled_from((OWN_NUMBER, "", "+4990012345")),
     st.lists(
-        st.sampled_from(("NOANSWER", "BUSY", "ANSWER", "ANSWER hangup", "CANCEL hangup", "CHANUNAVAIL")),
+        st.sampled_from(
+            ("NOANSWER", "BUSY", "ANSWER", "ANSWER hangup", "CANCEL hangup", "CANCEL", "CHANUNAVAIL")
+        ),
         max_size=4,
     ),
+    st.sampled_from(("2", "3")),
     st.booleans(),
     st.sampled_from(("", "bert")),
 )
@@ -702,6 +717,7 @@ def test_whatever_is_pressed_nobody_is_lost_in_the_dialog(
     ends_at: int,
     number: str,
     dials: list[str],
+    while_ringing: str,
     fails: bool,
     direct: str,
 ) -> None:
@@ -714,13 +730,14 @@ def test_whatever_is_pressed_nobody_is_lost_in_the_dialog(
         number=number,
         dials=list(dials),
         fails=fails,
-        variables={"AGENT": direct},
+        variables={"AGENT": direct, "EXTEN": while_ringing},
         choices=CHOICES,
     )
     assert len(house.promised) <= 1
     assert not leg.has_music or leg.hung_up
     rings = [what for kind, what in leg.log if kind == "Dial"]
-    assert len(house.reports) >= len(rings), "every agent who was rung is reported"
+    left = sum(dial.startswith("CANCEL") for dial in dials)
+    assert len(house.reports) + left >= len(rings), "every agent who was rung is reported, or left alone"
     said = {"callback-promised", "callback-promised-opening"} & set(leg.heard())
     assert not said or house.promised
     if not leg.hung_up:
@@ -747,6 +764,9 @@ def test_hanging_up_at_every_moment_of_one_call(ends_at: int, seed: int) -> None
 
 CUSTOMER = CustomerFacts(
     number=OWN_NUMBER,
+    call="1.0",
+    department="support",
+    arrived=datetime(2026, 11, 24, 12, 0, tzinfo=UTC),
     spoken_digits="01701234567",
     ticket="47",
     language="de",

@@ -13,13 +13,13 @@ DIALPLAN_TEXT = DIALPLAN.read_text()
 def test_everything_there_is_to_watch() -> None:
     entries = directory(
         agents={"anna": "desk_1"},
-        phones={"desk_1": "21", "lobby": "29"},
+        phones={"desk_1": ("21", "PJSIP/desk_1"), "lobby": ("29", "DAHDI/9")},
         departments=["support", "office"],
     )
     assert {entry.extension: entry.devices for entry in entries} == {
         "*80": "Custom:night",
         "21": "PJSIP/desk_1&Custom:presence-anna",
-        "29": "PJSIP/lobby",
+        "29": "DAHDI/9",
         "hours-support": "Custom:hours-support",
         "hours-office": "Custom:hours-office",
         "queue-support": "Custom:queue-support&Queue:support",
@@ -43,7 +43,9 @@ def test_the_whole_picture() -> None:
 
 
 def test_every_device_of_the_picture_can_be_watched() -> None:
-    entries = directory(agents={"anna": "desk_1"}, phones={"desk_1": "21"}, departments=["support"])
+    entries = directory(
+        agents={"anna": "desk_1"}, phones={"desk_1": ("21", "PJSIP/desk_1")}, departments=["support"]
+    )
     watched = {device for entry in entries for device in entry.devices.split("&")}
     shown = set(device_states({"anna": True}, night=False, is_open={"support": True}, waiting=()))
     assert shown == {device for device in watched if device.startswith("Custom:")}

@@ -99,11 +99,11 @@ def test_the_phones_come_in_their_order_with_the_department_s_number(db: Databas
     found = on_call(db, "support")
     numbers = [f"+4917123456{n:02}" for n in range(1, 12)]
     assert [phone.name for phone in found.phones] == [*numbers, "anna"], "the eleventh is not the second"
-    assert found.phones[-1] == OnCallPhone("anna", "desk_1", "")
+    assert found.phones[-1] == OnCallPhone("anna", "PJSIP/desk_1", "")
     assert (found.ring_seconds, found.department_prompt) == (25, "menu-support")
     assert found.shown_number == "+4993155510"
     entry = next(db.query("SELECT * FROM on_call WHERE entry = 'support/2'"))
-    assert (entry["name"], entry["phone"], entry["number"]) == (numbers[1], "", numbers[1])
+    assert (entry["name"], entry["device"], entry["number"]) == (numbers[1], "", numbers[1])
     db.execute("UPDATE duty_schedule SET duty = ''")
     assert on_call(db, "support").phones == ()
     assert on_call(db, "sales").phones == ()

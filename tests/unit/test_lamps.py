@@ -14,7 +14,7 @@ NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 FREE = Agent(
     name="anna",
     title="Anna Berg",
-    phone="desk_1",
+    phone="PJSIP/desk_1",
     departments=frozenset({"support"}),
     languages=frozenset({"de"}),
     presence=Presence.AVAILABLE,

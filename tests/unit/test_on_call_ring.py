@@ -18,7 +18,7 @@ from tests.unit.test_dialog import SUPPORT, Clock, House, Leg
 
 MOBILE, DESK = (
     OnCallPhone(number="+491712345678", destination="DAHDI/G1/01712345678"),
-    OnCallPhone("bert", "desk_2"),
+    OnCallPhone("bert", "PJSIP/desk_2"),
 )
 DUTY = OnCall((MOBILE, DESK), 25, "menu-support", "+4993155510", "^(DAHDI/i1/)", 2)
 

@@ -7,6 +7,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -110,28 +111,30 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
 
 
 def test_who_is_handed_over_to_one_agent_has_only_him_also_in_wrap_up(desk: Desk) -> None:
+    def handed_over(call: str) -> WaitingCaller:
+        return replace(desk.caller(call), agent="bert", handed_over=True)
+
     people.set_wrap_up(desk.db, "bert", NOON + timedelta(minutes=5))
-    desk.idle("desk_1", "desk_2")
-    with desk.switchboard.place_in_line(desk.caller("1"), "c1", only="bert") as place:
-        assert desk.reserved() == {"anna": "", "bert": ""}, "he has to be asked for"
+    desk.idle("PJSIP/desk_1", "PJSIP/desk_2")
+    with desk.switchboard.place_in_line(handed_over("1"), "c1") as place:
         assert place.look().agent == "bert"
-        with desk.switchboard.place_in_line(desk.caller("2"), "c2", only="bert") as another:
+        with desk.switchboard.place_in_line(handed_over("2"), "c2") as another:
             assert another.look().agent == "", "one caller at a time"
             assert another.look().somebody_present
     assert desk.reserved() == {"anna": "", "bert": ""}
     people.set_presence(desk.db, "bert", Presence.AWAY, "command", NOON)
-    with desk.switchboard.place_in_line(desk.caller("1"), "c1", only="bert") as place:
+    with desk.switchboard.place_in_line(handed_over("1"), "c1") as place:
         assert not place.look().agent
         assert not place.look().somebody_present
 
 
 def test_an_agent_who_has_left_a_call_is_free_though_it_goes_on(desk: Desk) -> None:
     """A colleague has taken the caller over: one is in wrap-up now, the other when he hangs up."""
-    desk.idle("desk_1", "desk_2")
+    desk.idle("PJSIP/desk_1", "PJSIP/desk_2")
     with desk.switchboard.place_in_line(desk.caller("1"), "c1") as place:
         first = place.look().agent
         other = {"anna": "bert", "bert": "anna"}[first]
-        phones = {"anna": "desk_1", "bert": "desk_2"}
+        phones = {"anna": "PJSIP/desk_1", "bert": "PJSIP/desk_2"}
         for agent in (first, other):
             desk.switchboard.phone_changed(phones[agent], "INUSE")
             desk.switchboard.agents()
@@ -147,12 +150,12 @@ def test_an_agent_who_has_left_a_call_is_free_though_it_goes_on(desk: Desk) -> N
 
 
 def test_on_hold_is_who_hears_music_at_the_end(desk: Desk) -> None:
-    desk.switchboard.phone_changed("desk_1", "NOT_INUSE")
+    desk.switchboard.phone_changed("PJSIP/desk_1", "NOT_INUSE")
     with desk.switchboard.place_in_line(desk.caller("1"), "c1") as place:
         assert place.look().agent == "anna"
         desk.switchboard.hears_music("1", True)  # while her phone rings
         desk.switchboard.hears_music("1", False)
-        desk.switchboard.phone_changed("desk_1", "INUSE")
+        desk.switchboard.phone_changed("PJSIP/desk_1", "INUSE")
         assert not desk.switchboard.is_on_hold("1"), "she picks up and hangs up at once"
         desk.switchboard.hears_music("1", True)
         assert desk.switchboard.is_on_hold("1")
@@ -169,10 +172,10 @@ def test_nobody_can_be_rung_before_asterisk_told_of_the_phones(desk: Desk) -> No
 
 
 def test_the_agent_idle_longest_is_reserved_for_one_caller(desk: Desk) -> None:
-    desk.switchboard.phone_changed("desk_1", "NOT_INUSE")
-    desk.switchboard.phone_changed("desk_2", "NOT_INUSE")
+    desk.switchboard.phone_changed("PJSIP/desk_1", "NOT_INUSE")
+    desk.switchboard.phone_changed("PJSIP/desk_2", "NOT_INUSE")
     with desk.switchboard.place_in_line(desk.caller("1"), "c1") as first:
-        assert (first.look().agent, first.look().phone) == ("bert", "desk_2")
+        assert (first.look().agent, first.look().phone) == ("bert", "PJSIP/desk_2")
         with desk.switchboard.place_in_line(desk.caller("2", 1), "c2") as second:
             assert second.look().agent == "anna"
             with desk.switchboard.place_in_line(desk.caller("3", 2), "c3") as third:
@@ -182,17 +185,17 @@ def test_the_agent_idle_longest_is_reserved_for_one_caller(desk: Desk) -> None:
 
 
 def test_a_waiting_caller_is_woken_when_an_agent_becomes_free(desk: Desk) -> None:
-    desk.switchboard.phone_changed("desk_1", "INUSE")
+    desk.switchboard.phone_changed("PJSIP/desk_1", "INUSE")
     with desk.switchboard.place_in_line(desk.caller("1"), "c1") as place:
         assert place.look().somebody_present
-        desk.switchboard.phone_changed("desk_1", "NOT_INUSE")
+        desk.switchboard.phone_changed("PJSIP/desk_1", "NOT_INUSE")
         assert desk.woken.get(timeout=5) == "c1"
         assert place.look().agent == "anna"
 
 
 def test_the_one_who_asks_is_not_woken(desk: Desk) -> None:
     """A wake key sent to him would reach the agent's ear instead."""
-    desk.switchboard.phone_changed("desk_1", "NOT_INUSE")
+    desk.switchboard.phone_changed("PJSIP/desk_1", "NOT_INUSE")
     desk.switchboard.agents()
     with desk.switchboard.place_in_line(desk.caller("1"), "c1") as place:
         assert place.look().agent == "anna"
@@ -209,8 +212,8 @@ def test_who_waits_learns_that_the_department_has_closed(desk: Desk) -> None:
 
 
 def test_no_answer_means_away_and_the_next_is_chosen(desk: Desk) -> None:
-    desk.switchboard.phone_changed("desk_1", "NOT_INUSE")
-    desk.switchboard.phone_changed("desk_2", "NOT_INUSE")
+    desk.switchboard.phone_changed("PJSIP/desk_1", "NOT_INUSE")
+    desk.switchboard.phone_changed("PJSIP/desk_2", "NOT_INUSE")
     with desk.switchboard.place_in_line(desk.caller("1"), "c1") as place:
         assert place.look().agent == "bert"
         place.report(Ring.NO_ANSWER)
@@ -223,7 +226,7 @@ def test_no_answer_means_away_and_the_next_is_chosen(desk: Desk) -> None:
 
 
 def test_a_refusal_rings_somebody_else_first_and_the_agent_stays_available(desk: Desk) -> None:
-    desk.switchboard.phone_changed("desk_1", "NOT_INUSE")
+    desk.switchboard.phone_changed("PJSIP/desk_1", "NOT_INUSE")
     with desk.switchboard.place_in_line(desk.caller("1"), "c1") as place:
         assert place.look().agent == "anna"
         place.report(Ring.REFUSED)
@@ -235,7 +238,7 @@ def test_a_refusal_rings_somebody_else_first_and_the_agent_stays_available(desk:
 
 
 def test_wrap_up_after_a_conversation_survives_a_restart(desk: Desk) -> None:
-    desk.switchboard.phone_changed("desk_1", "NOT_INUSE")
+    desk.switchboard.phone_changed("PJSIP/desk_1", "NOT_INUSE")
     with desk.switchboard.place_in_line(desk.caller("1"), "c1") as place:
         place.look()
         place.report(Ring.TALKED)
@@ -249,7 +252,7 @@ def test_wrap_up_after_a_conversation_survives_a_restart(desk: Desk) -> None:
 
 
 def test_a_caller_who_goes_frees_the_agent(desk: Desk) -> None:
-    desk.switchboard.phone_changed("desk_1", "NOT_INUSE")
+    desk.switchboard.phone_changed("PJSIP/desk_1", "NOT_INUSE")
     with desk.switchboard.place_in_line(desk.caller("1"), "c1") as place:
         assert place.look().agent == "anna"
     with desk.switchboard.place_in_line(desk.caller("2"), "c2") as place:
@@ -257,7 +260,7 @@ def test_a_caller_who_goes_frees_the_agent(desk: Desk) -> None:
 
 
 def test_a_press_is_committed_before_the_lamp_shows_it(desk: Desk) -> None:
-    desk.switchboard.phone_changed("desk_1", "NOT_INUSE")
+    desk.switchboard.phone_changed("PJSIP/desk_1", "NOT_INUSE")
     desk.waits_for_lamp("agent:anna", "green")
     people.press(desk.db, "agent:anna")
     desk.waits_for_lamp("agent:anna", "off")
@@ -274,13 +277,13 @@ def test_a_press_is_committed_before_the_lamp_shows_it(desk: Desk) -> None:
 
 
 def test_a_press_while_it_rings_stops_the_ring_and_nothing_else(desk: Desk) -> None:
-    desk.idle("desk_1")
+    desk.idle("PJSIP/desk_1")
     with desk.switchboard.place_in_line(desk.caller("1"), "c1") as place:
         assert place.look().agent == "anna"
         desk.waits_for_lamp("agent:anna", "green blinking")
         people.press(desk.db, "agent:anna")
-        assert desk.stopped.get(timeout=5) == "desk_1"
-        assert desk.stopped.get(timeout=5) == "desk_1", "the phone had not begun to ring: told again"
+        assert desk.stopped.get(timeout=5) == "PJSIP/desk_1"
+        assert desk.stopped.get(timeout=5) == "PJSIP/desk_1", "the phone had not begun to ring: told again"
         place.report(Ring.REFUSED)
         desk.waits_for_lamp("agent:anna", "amber")
         told = desk.stopped.qsize()
@@ -291,7 +294,7 @@ def test_a_press_while_it_rings_stops_the_ring_and_nothing_else(desk: Desk) -> N
 
 @pytest.mark.parametrize("told", [Ring.NO_ANSWER, Ring.UNREACHABLE, Ring.REFUSED])
 def test_who_pressed_a_ring_away_is_not_set_to_away(desk: Desk, told: Ring) -> None:
-    desk.idle("desk_1")
+    desk.idle("PJSIP/desk_1")
     with desk.switchboard.place_in_line(desk.caller("1"), "c1") as place:
         assert place.look().agent == "anna"
         desk.db.execute("INSERT INTO presses (button, press) VALUES ('agent:anna', 'not now')")
@@ -302,10 +305,10 @@ def test_who_pressed_a_ring_away_is_not_set_to_away(desk: Desk, told: Ring) -> N
 
 
 def test_who_picks_up_while_pressing_has_picked_up(desk: Desk) -> None:
-    desk.idle("desk_1")
+    desk.idle("PJSIP/desk_1")
     with desk.switchboard.place_in_line(desk.caller("1"), "c1") as place:
         assert place.look().agent == "anna"
-        desk.switchboard.phone_changed("desk_1", "INUSE")
+        desk.switchboard.phone_changed("PJSIP/desk_1", "INUSE")
         desk.waits_for_lamp("agent:anna", "red")
         desk.db.execute("INSERT INTO presses (button, press) VALUES ('agent:anna', 'not now')")
         until(lambda: not people.take_presses(desk.db), lambda: "the press is taken")
@@ -314,16 +317,16 @@ def test_who_picks_up_while_pressing_has_picked_up(desk: Desk) -> None:
 
 
 def test_who_goes_away_while_his_phone_rings_is_not_rung_on(desk: Desk) -> None:
-    desk.idle("desk_1")
+    desk.idle("PJSIP/desk_1")
     with desk.switchboard.place_in_line(desk.caller("1"), "c1") as place:
         assert place.look().agent == "anna"
         desk.db.execute("INSERT INTO presses (button, press) VALUES ('agent:anna', 'short')")
-        assert desk.stopped.get(timeout=5) == "desk_1"
+        assert desk.stopped.get(timeout=5) == "PJSIP/desk_1"
         assert desk.switchboard.agents()[0].presence is Presence.AWAY
 
 
 def test_not_now_when_nothing_rings_any_more_means_nothing(desk: Desk) -> None:
-    desk.idle("desk_1")
+    desk.idle("PJSIP/desk_1")
     desk.waits_for_lamp("agent:anna", "green")
     desk.db.execute("INSERT INTO presses (button, press) VALUES ('agent:anna', 'not now')")
     people.press(desk.db, "night:night")
@@ -333,7 +336,7 @@ def test_not_now_when_nothing_rings_any_more_means_nothing(desk: Desk) -> None:
 
 
 def test_what_another_program_commits_is_seen(desk: Desk, tmp_path: Path) -> None:
-    desk.switchboard.phone_changed("desk_2", "NOT_INUSE")
+    desk.switchboard.phone_changed("PJSIP/desk_2", "NOT_INUSE")
     desk.waits_for_lamp("agent:bert", "green")
     other = open_store(tmp_path / "store.db")
     people.set_presence(other, "bert", Presence.OFFLINE, "command", NOON)
@@ -371,7 +374,7 @@ def test_desk_phones_are_shown_night_mode_and_hours(desk: Desk) -> None:
 
 def test_desk_phones_are_shown_who_waits_on_the_telephone_without_an_agent(desk: Desk) -> None:
     assert told_of(desk, "Custom:queue-support") == "NOT_INUSE"
-    desk.idle("desk_2")
+    desk.idle("PJSIP/desk_2")
     with desk.switchboard.place_in_line(desk.caller("1"), "c1") as first:
         assert first.look().agent == "bert"
         desk.owes("2")
@@ -384,7 +387,7 @@ def test_desk_phones_are_shown_who_waits_on_the_telephone_without_an_agent(desk:
 
 def test_who_cannot_be_rung_is_shown_as_busy(desk: Desk) -> None:
     assert told_of(desk, "Custom:presence-bert") == "BUSY", "his phone is not known yet"
-    desk.idle("desk_2")
+    desk.idle("PJSIP/desk_2")
     assert told_of(desk, "Custom:presence-bert") == "NOT_INUSE"
     people.set_presence(desk.db, "bert", Presence.AWAY, "button", NOON)
     assert told_of(desk, "Custom:presence-bert") == "BUSY"
@@ -408,8 +411,8 @@ def test_a_button_there_is_not_changes_nothing(desk: Desk, button: str) -> None:
 
 def test_fifty_callers_at_once_each_agent_once(desk: Desk) -> None:
     """Threads ask as they like: at no moment is an agent given to two callers."""
-    desk.switchboard.phone_changed("desk_1", "NOT_INUSE")
-    desk.switchboard.phone_changed("desk_2", "NOT_INUSE")
+    desk.switchboard.phone_changed("PJSIP/desk_1", "NOT_INUSE")
+    desk.switchboard.phone_changed("PJSIP/desk_2", "NOT_INUSE")
     holding: dict[str, str] = {}
     doubled: list[str] = []
     served: list[str] = []
@@ -443,7 +446,7 @@ def test_fifty_callers_at_once_each_agent_once(desk: Desk) -> None:
 
 
 def test_who_is_due_is_begun_once_with_the_agent_who_is_free(desk: Desk) -> None:
-    desk.idle("desk_1", "desk_2")
+    desk.idle("PJSIP/desk_1", "PJSIP/desk_2")
     request = desk.owes("1.0")
     assert desk.begins(request) == "bert"
     people.set_presence(desk.db, "anna", Presence.AWAY, "button", NOON)  # something changes in the store
@@ -455,7 +458,7 @@ def test_who_is_due_is_begun_once_with_the_agent_who_is_free(desk: Desk) -> None
 def test_nobody_is_called_back_before_it_is_due(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(switchboard_module, "_CALLBACK_LOOK_SECONDS", 0.0)
     request = desk.owes("1.0", seconds=60)
-    desk.idle("desk_1")
+    desk.idle("PJSIP/desk_1")
     desk.waits_for_lamp("agent:anna", "green")
     assert desk.begun.empty()
     desk.clock.now += timedelta(seconds=60)
@@ -463,22 +466,22 @@ def test_nobody_is_called_back_before_it_is_due(desk: Desk, monkeypatch: pytest.
 
 
 def test_who_came_first_is_served_first_on_the_telephone_or_called_back(desk: Desk) -> None:
-    desk.switchboard.phone_changed("desk_1", "INUSE")
+    desk.switchboard.phone_changed("PJSIP/desk_1", "INUSE")
     older, younger = desk.owes("1.0"), desk.owes("3.0", 2, "+49931777")
     desk.clock.now += timedelta(seconds=10)
     with desk.switchboard.place_in_line(desk.caller("2.0", 1), "c2") as place:
         until(lambda: place.look().position == 2, lambda: "the older callback stands before him")
-        desk.idle("desk_1")
+        desk.idle("PJSIP/desk_1")
         assert desk.begins(older) == "anna"
         assert place.look().position == 1
-        desk.idle("desk_2")
+        desk.idle("PJSIP/desk_2")
         assert desk.woken.get(timeout=5) == "c2"
         assert place.look().agent == "bert"
     assert desk.begins(younger) == "bert"
 
 
 def test_position_and_expected_wait_count_who_is_to_be_called_back(desk: Desk) -> None:
-    desk.switchboard.phone_changed("desk_1", "INUSE")
+    desk.switchboard.phone_changed("PJSIP/desk_1", "INUSE")
     with desk.switchboard.place_in_line(desk.caller("9.0", 9), "c9") as place:
         alone = place.look()
         assert (alone.position, alone.agents) == (1, 1)
@@ -498,19 +501,19 @@ def test_position_and_expected_wait_count_who_is_to_be_called_back(desk: Desk) -
 
 def test_who_is_settled_is_taken_out_of_the_line(desk: Desk) -> None:
     request = desk.owes("1.0")
-    desk.switchboard.phone_changed("desk_1", "INUSE")
+    desk.switchboard.phone_changed("PJSIP/desk_1", "INUSE")
     with desk.switchboard.place_in_line(desk.caller("2.0", 1), "c2") as place:
         until(lambda: place.look().position == 2, lambda: f"{place.look()}")
         callbacks.cancel(desk.db, request, NOON)
         until(lambda: place.look().position == 1, lambda: f"{place.look()}")
-        desk.idle("desk_1")
+        desk.idle("PJSIP/desk_1")
         assert desk.woken.get(timeout=5) == "c2"
     assert desk.begun.empty()
 
 
 def test_what_is_asked_for_anew_is_begun_as_it_is_now(desk: Desk) -> None:
     """A ticket given in a second call is shown to the agent; the older place is taken."""
-    desk.switchboard.phone_changed("desk_1", "INUSE")
+    desk.switchboard.phone_changed("PJSIP/desk_1", "INUSE")
     request = desk.owes("1.0", 5)
     desk.clock.now += timedelta(seconds=30)
     with desk.switchboard.place_in_line(desk.caller("2.0", 6), "c2") as place:
@@ -522,7 +525,7 @@ def test_what_is_asked_for_anew_is_begun_as_it_is_now(desk: Desk) -> None:
         assert callbacks.request(desk.db, "3.0", "+491701234567", arrived=NOON, now=NOON) == request
         ledger.close_call(desk.db, "3.0", NOON)
         until(lambda: place.look().position == 2, lambda: f"{place.look()}")
-        desk.idle("desk_1")
+        desk.idle("PJSIP/desk_1")
         callback, _ = desk.begun.get(timeout=5)
     assert (callback.ticket, callback.arrived) == ("4711", NOON)
 
@@ -541,7 +544,7 @@ def test_how_it_ended_for_the_agent_frees_him_like_a_call(
     desk: Desk, result: Ring, lamp: str, state: str
 ) -> None:
     request = desk.owes("1.0")
-    desk.idle("desk_1")
+    desk.idle("PJSIP/desk_1")
     assert desk.begins(request) == "anna"
     desk.waits_for_lamp("agent:anna", "green blinking")
     callbacks.cancel(desk.db, request, NOON)
@@ -553,10 +556,10 @@ def test_how_it_ended_for_the_agent_frees_him_like_a_call(
 
 def test_who_is_still_owed_a_call_after_a_refusal_is_in_line_again_at_once(desk: Desk) -> None:
     request = desk.owes("1.0")
-    desk.idle("desk_1")
+    desk.idle("PJSIP/desk_1")
     assert desk.begins(request) == "anna"
     desk.switchboard.callback_over(request, Ring.REFUSED)
-    desk.idle("desk_2")
+    desk.idle("PJSIP/desk_2")
     assert desk.begins(request) == "bert"
 
 
@@ -566,7 +569,7 @@ def test_an_agent_of_an_attempt_nobody_speaks_of_is_freed_in_the_end(
     monkeypatch.setattr(switchboard_module, "_CALLBACK_LOOK_SECONDS", 0.0)
     monkeypatch.setattr(switchboard_module, "_BEGUN_SECONDS", 0.0)
     request = desk.owes("1.0")
-    desk.idle("desk_1")
+    desk.idle("PJSIP/desk_1")
     assert desk.begins(request) == "anna"
     assert callbacks.begin_attempt(desk.db, request)
     desk.switchboard.agents()
@@ -583,7 +586,7 @@ def test_an_attempt_begun_in_time_keeps_its_agent_until_it_is_old(
     """Between the choice and the commit of the attempt the request may look like no longer due."""
     monkeypatch.setattr(switchboard_module, "_CALLBACK_LOOK_SECONDS", 0.0)
     request = desk.owes("1.0")
-    desk.idle("desk_1")
+    desk.idle("PJSIP/desk_1")
     assert desk.begins(request) == "anna"
     callbacks.cancel(desk.db, request, NOON)
     for _ in range(5):
@@ -593,7 +596,7 @@ def test_an_attempt_begun_in_time_keeps_its_agent_until_it_is_old(
 def test_without_room_on_the_line_nobody_is_called_back(desk: Desk) -> None:
     desk.switchboard.line_room(False)
     request = desk.owes("1.0")
-    desk.idle("desk_1")
+    desk.idle("PJSIP/desk_1")
     with desk.switchboard.place_in_line(desk.caller("2.0", 1), "c2") as place:
         assert place.look().agent == "anna", "who is on the telephone does not wait for a callback then"
     assert desk.begun.empty()
@@ -606,7 +609,7 @@ def test_a_closed_department_calls_nobody_back(desk: Desk) -> None:
     desk.db.execute("UPDATE departments SET ignores_night_switch = 0")
     night.set_night_mode(desk.db, "night", by_page("ada"), NOON)
     request = desk.owes("1.0")
-    desk.idle("desk_1")
+    desk.idle("PJSIP/desk_1")
     desk.waits_for_lamp("night", "on")
     desk.waits_for_lamp("agent:anna", "green")
     assert desk.begun.empty()
@@ -616,7 +619,7 @@ def test_a_closed_department_calls_nobody_back(desk: Desk) -> None:
 
 def test_somebody_waits_only_on_the_telephone(desk: Desk) -> None:
     desk.owes("1.0")
-    desk.idle("desk_1")
+    desk.idle("PJSIP/desk_1")
     desk.begun.get(timeout=5)
     assert not desk.switchboard.somebody_waits()
     with desk.switchboard.place_in_line(desk.caller("2.0"), "c2"):
@@ -629,19 +632,19 @@ def test_somebody_waits_only_on_the_telephone(desk: Desk) -> None:
 
 def test_what_was_asked_before_the_last_report_is_older_than_it(desk: Desk) -> None:
     asked_at = time.monotonic()
-    desk.switchboard.phone_changed("desk_1", "INUSE")
-    desk.switchboard.phone_changed("desk_1", "NOT_INUSE", asked_at=asked_at)
-    desk.switchboard.phone_changed("desk_2", "NOT_INUSE", asked_at=asked_at)
+    desk.switchboard.phone_changed("PJSIP/desk_1", "INUSE")
+    desk.switchboard.phone_changed("PJSIP/desk_1", "NOT_INUSE", asked_at=asked_at)
+    desk.switchboard.phone_changed("PJSIP/desk_2", "NOT_INUSE", asked_at=asked_at)
     states = {agent.name: agent.phone_state for agent in desk.switchboard.agents()}
     assert states == {"anna": "in call", "bert": "idle"}
-    desk.switchboard.phone_changed("desk_1", "NOT_INUSE", asked_at=time.monotonic())
+    desk.switchboard.phone_changed("PJSIP/desk_1", "NOT_INUSE", asked_at=time.monotonic())
     assert desk.switchboard.agents()[0].phone_state == "idle"
 
 
 def test_when_asterisk_is_lost_no_phone_can_be_rung_and_the_lamps_say_so(desk: Desk) -> None:
     desk.waits_for_lamp("asterisk", "red")
     desk.switchboard.asterisk_answers()
-    desk.idle("desk_1")
+    desk.idle("PJSIP/desk_1")
     desk.waits_for_lamp("asterisk", "green")
     desk.waits_for_lamp("agent:anna", "green")
     desk.switchboard.asterisk_lost()
@@ -674,7 +677,7 @@ def test_a_store_that_fails_for_a_moment_costs_no_question_and_no_leave(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whoever was not let out of the line would stand in it for ever."""
-    desk.idle("desk_1")
+    desk.idle("PJSIP/desk_1")
     desk.waits_for_lamp("agent:anna", "green")
     read, failures = people.agents, []
 

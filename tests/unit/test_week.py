@@ -39,7 +39,7 @@ from tests.unit.seed import seeded_store
 MONDAY = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
 CALLS = 200
 AT_ONCE = 5
-PHONES = {"anna": "desk_1", "bert": "desk_2"}
+PHONES = {"anna": "PJSIP/desk_1", "bert": "PJSIP/desk_2"}
 _noise = random.Random(0)
 SPOKEN = write_wav(
     array("h", [_noise.randint(-9000, 9000) if n > 4000 else 0 for n in range(16_000)])

@@ -130,6 +130,16 @@ def channel_patterns(wired: WiredLine) -> list[str]:
     return [f"DAHDI/{channel}-" for channel in wired.carriers]
 
 
+def devices(wired: Iterable[WiredLine]) -> dict[str, str]:
+    """The desk phones on ports of cards, each with what Asterisk calls it."""
+    return {
+        phone: f"DAHDI/{port.carriers[0]}"
+        for line in wired
+        if line.line.kind is LineKind.FXS
+        for phone, port in zip(line.line.phones, line.ports, strict=False)
+    }
+
+
 def overlap_entries(numbers: Iterable[str]) -> list[str]:
     """Extensions for numbers that arrive digit by digit: each ends the dialling where it is certain.
 
