@@ -14,7 +14,15 @@ from rich.console import Console
 
 from appliance.telephony.debian_archive import PreparationError
 from appliance.telephony.sandbox import ensure_asterisk, shown_progress
-from tests.bench import agent_free, call_set_up, durable_writes, manager_events, resources
+from tests.bench import (
+    agent_free,
+    call_set_up,
+    durable_writes,
+    growth,
+    manager_events,
+    office_page,
+    resources,
+)
 from tests.bench.bench import Bench, Row
 from tests.bench.report import Results, Told, machine, markdown, tables
 
@@ -25,6 +33,8 @@ ROWS: dict[str, tuple[str, Row]] = {
     "manager": (manager_events.TITLE, manager_events.measured),
     "writes": (durable_writes.TITLE, durable_writes.measured),
     "resources": (resources.TITLE, resources.measured),
+    "page": (office_page.TITLE, office_page.measured),
+    "growth": (growth.TITLE, growth.measured),
 }
 
 
