@@ -57,6 +57,7 @@ _LOOK_AGAIN = 5.0
 _RECORDING_STILL_SECONDS = 5.0  # Asterisk writes a running recording more often than that
 _SOON = 1.0
 _MINUTE = 60.0
+_ADDRESS_RINGS_MS = 30_000
 _USER_BUSY = "17"  # ITU-T Q.850; Dial then says BUSY
 # How long one turn of a thread may take. Whoever writes waits up to 10 s for the store.
 _TURN_SECONDS = {
@@ -142,6 +143,7 @@ class Supervisor:
             stop_ringing=self._stop_ringing,
             mirror=self._mirror,
             show=lamps.show,
+            tell_address=self._tell_address,
             lines=channel_beginnings(settings.outward_lines),
             on_turn=self._turns.of("switchboard"),
         )
@@ -305,6 +307,11 @@ class Supervisor:
             channel, state = event.headers.get("Channel", ""), event.headers.get("ChannelStateDesc", "")
             if channel.startswith(f"PJSIP/{phone}-") and state == "Ringing":
                 self._orders_link.send("Hangup", {"Channel": channel, "Cause": _USER_BUSY})
+
+    def _tell_address(self, phone: str) -> None:
+        where = {"Context": "web-address", "Exten": "s", "Priority": "1", "CallerID": '"Freizeichen" <*84>'}
+        limits = {"Async": "true", "Timeout": str(_ADDRESS_RINGS_MS)}
+        self._order("Originate", {"Channel": f"PJSIP/{phone}", **where, **limits})
 
     def _mirror(self, states: dict[str, str]) -> None:
         if not self._orders_link.connected:

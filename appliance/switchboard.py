@@ -32,7 +32,7 @@ from appliance.store import callbacks, night, people, times
 from appliance.store.database import data_version, open_store
 from appliance.store.history import department_history
 from appliance.store.lines import line_states
-from appliance.store.office import is_open, opened
+from appliance.store.office import address_phone, is_open, opened
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -67,9 +67,9 @@ class Switchboard:
 
     `wake(channel)` ends a waiting caller's wait, `call_back(callback, agent)` begins an attempt whose
     end is reported by `callback_over`, `stop_ringing(phone)` ends a ring nobody has answered yet,
-    `mirror` shows Asterisk the states of its custom devices, `show` is told the committed lamps and
-    `on_turn()` is called at every
-    turn. None of them may block.
+    `mirror` shows Asterisk the states of its custom devices, `show` is told the committed lamps,
+    `tell_address(phone)` rings a phone to say where the office's page is, and `on_turn()` is called at
+    every turn. None of them may block.
     A line's trouble that lasts longer than `line_patience` is shown as one that somebody must look at.
     """
 
@@ -85,6 +85,7 @@ class Switchboard:
         lines: Mapping[str, Sequence[str]] | None = None,
         line_patience: timedelta = PATIENCE,
         clock: Callable[[], datetime] = times.now,
+        tell_address: Callable[[str], None] = lambda _: None,
         on_turn: Callable[[], None] = lambda: None,
     ) -> None:
         self._line_patience = line_patience
@@ -94,6 +95,7 @@ class Switchboard:
         self._stop_ringing = stop_ringing
         self._mirror = mirror
         self._tell_lamps = show
+        self._tell_address = tell_address
         self._lines = dict(lines or {})
         self._clock = clock
         self._on_turn = on_turn
@@ -349,7 +351,9 @@ class Switchboard:
         presses = people.take_presses(self._db)
         for button, press in presses:
             kind, _, name = button.partition(":")
-            if kind == "night":
+            if button == people.ADDRESS_BUTTON:
+                self._tell_address(address_phone(self._db))
+            elif kind == "night":
                 night.set_night_mode(self._db, name, "panel", self._clock())
             elif agent := self._agents.get(name):
                 presence = after_press(agent.presence, press)
@@ -513,13 +517,20 @@ class Switchboard:
 
     def _line_lamps(self) -> dict[str, Pattern]:
         """The lamps of the lines; of one over the network Asterisk tells at once, as it does of a phone."""
-        waiting = [place.channel for place in self._line.values() if not self._is_talking(place)]
         cards = {state.line: state.phone_state for state in self._line_states if state.kind != SIP}
         lamps = {}
         for line, beginnings in self._lines.items():
             state = cards.get(line) or self._phones.get(line, PhoneState.UNREACHABLE)
-            called_on = any(channel.startswith(tuple(beginnings)) for channel in waiting)
-            lamps[line] = line_lamp(state, caller_waits=called_on)
+            on_it = {
+                call: place
+                for call, place in self._line.items()
+                if place.channel.startswith(tuple(beginnings))
+            }
+            lamps[line] = line_lamp(
+                state,
+                caller_waits=not all(self._is_talking(place) for place in on_it.values()),
+                on_hold=any(self._music_until.get(call) == math.inf for call in on_it),
+            )
         return lamps
 
     def _is_talking(self, place: _InLine) -> bool:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import settings
 
 from appliance.simulator.micropython import ensure_micropython
 from appliance.telephony.sandbox import shown_progress
+
+settings.register_profile("no timed tests", deadline=None)
+settings.load_profile("no timed tests")
 
 
 @pytest.fixture(scope="session")

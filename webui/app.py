@@ -17,7 +17,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from appliance.store import users
 from appliance.store.database import open_store
-from webui import inbox, numbers, people, prompts, signing_in, today, wall
+from webui import guide, inbox, numbers, people, prompts, signing_in, today, wall
 from webui.box import Box
 from webui.live import LiveStreams
 from webui.texts import LANGUAGES, TEXTS
@@ -82,7 +82,7 @@ def create_app(
     app.extensions["office"] = Office(store_path, box, live)
     app.extensions["place_call"] = place_call
     protection = CSRFProtect(app)
-    for page in (signing_in, today, wall, inbox, prompts, numbers, people):
+    for page in (signing_in, today, wall, inbox, prompts, numbers, people, guide):
         app.register_blueprint(page.pages)
     app.teardown_appcontext(close_store)
     names = {"localhost", *_own_names(), *(name.casefold() for name in host_names)}

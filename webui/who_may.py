@@ -47,6 +47,7 @@ WHO_MAY: Final = {
     "prompts.built_in": ADMIN,
     "numbers.page": OFFICE,
     "numbers.table": OFFICE,
+    "guide.page": OFFICE,
     "people.page": ADMIN,
     "people.set_person": ADMIN,
     "people.remove": ADMIN,
@@ -60,10 +61,10 @@ def may_open(user: User | None, endpoint: str) -> bool:
 
 
 def may_press(user: User, button: str) -> bool:
-    """Whether this user may press a button of the panel: his own and the night switch, an admin all."""
+    """Whether this user may press a button of the panel: an admin all, an agent his own and the office's."""
     kind, _, name = button.removesuffix(":home").partition(":")
     return (
         user.role == "admin"
-        or kind == "night"
+        or kind in ("night", "address")
         or (kind == "agent" and bool(user.agent) and name == user.agent)
     )

@@ -45,16 +45,18 @@ def agent_lamp(agent: Agent, now: datetime, *, callers_wait: bool = False) -> Pa
     return Pattern.AMBER if agent.in_wrap_up(now) else Pattern.GREEN
 
 
-def line_lamp(state: PhoneState, *, caller_waits: bool) -> Pattern:
+def line_lamp(state: PhoneState, *, caller_waits: bool, on_hold: bool = False) -> Pattern:
     """The lamp of a line to the exchange.
 
-    Blinking green: somebody has called on it and nobody talks to him yet. On: in use. Red: it cannot be
-    reached, or nobody knows. Off: free.
+    Blinking green: somebody has called on it and nobody talks to him yet. Amber: somebody on it has been
+    put on hold. On: in use. Red: it cannot be reached, or nobody knows. Off: free.
     """
     if state is PhoneState.UNREACHABLE:
         return Pattern.RED
     if caller_waits or state is PhoneState.RINGING:
         return Pattern.GREEN_BLINKING
+    if on_hold:
+        return Pattern.AMBER
     return Pattern.ON if state is PhoneState.IN_CALL else Pattern.OFF
 
 

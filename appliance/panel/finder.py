@@ -8,8 +8,9 @@ import math
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 
-from serial.tools import list_ports
+from serial.tools.list_ports_linux import SysFS
 
 from appliance.panel.port import Port
 
@@ -19,11 +20,15 @@ _LOOK_SECONDS = 1.0
 _SHORT_LIFE_SECONDS = 2.0  # a port that ended sooner cannot be used; it is left alone for longer and longer
 _LONGEST_PAUSE_SECONDS = 60.0
 _PICO = (0x2E8A, 0x0005)  # Raspberry Pi, MicroPython's serial port
+_USB_PORTS = "ttyACM*"
+_FOLDERS = (Path("/dev/desk-boxes"), Path("/dev"))  # the installed service sees only what is in the first
 
 
-def pico_ports() -> Iterable[str]:
-    """The serial ports of Picos that are plugged in."""
-    return [port.device for port in list_ports.comports() if (port.vid, port.pid) == _PICO]
+def pico_ports(folders: Iterable[Path] = _FOLDERS) -> list[str]:
+    """The serial ports of Picos that are plugged in, in the first of these folders there is."""
+    folder = next(filter(Path.is_dir, folders))
+    ports = map(SysFS, map(str, sorted(folder.glob(_USB_PORTS))))
+    return [port.device for port in ports if (port.vid, port.pid) == _PICO]
 
 
 class Finder:

@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 _LOOK_SECONDS = 0.02
 _MOVING_SECONDS = 0.002  # while a contact bounces
 SWITCH_STILL_MS = 200  # from day to night the switch passes its middle, which is not meant then
+PRESS_STILL_MS = 30
 _AFTER_ERROR_SECONDS = 1.0
 _SEEN = "night switch"  # the cursor: where the switch stood when we last looked
 
@@ -61,6 +62,7 @@ class FrontPanel:
         self._began_at = time.monotonic()
         self._drawn: dict[int, bool] = {}
         self._switch: Steady[str] | None = None
+        self._address: Steady[bool] | None = None
         self._committed = ""
         self._moved = threading.Event()
         self._stopping = False
@@ -105,7 +107,7 @@ class FrontPanel:
             gpio.setup(pin, gpio.IN, pull_up_down=gpio.PUD_UP)
             gpio.add_event_detect(pin, gpio.BOTH, callback=self._edge)
         self._drawn = {}
-        self._switch = None
+        self._switch = self._address = None
 
     def _let_go(self) -> None:
         try:
@@ -119,13 +121,14 @@ class FrontPanel:
 
     def _look_and_draw(self, db: Database) -> None:
         while not self._stopping:
-            self._look(db)
+            self._look_at_switch(db)
+            self._look_at_address_button(db)
             self._draw()
-            moving = self._switch is not None and self._switch.is_moving
+            moving = any(contact and contact.is_moving for contact in (self._switch, self._address))
             self._moved.wait(_MOVING_SECONDS if moving else _LOOK_SECONDS)
             self._moved.clear()
 
-    def _look(self, db: Database) -> None:
+    def _look_at_switch(self, db: Database) -> None:
         seen = switch_position(self._is_closed("night"), self._is_closed("day"))
         now_ms = self._now_ms()
         if self._switch is None:
@@ -135,6 +138,16 @@ class FrontPanel:
         if position and position != self._committed:
             self._commit(db, position)
             self._committed = position
+
+    def _look_at_address_button(self, db: Database) -> None:
+        """A press counts when it begins; one that is held when we begin to look has begun before."""
+        closed, now_ms = self._is_closed("address"), self._now_ms()
+        before = self._address or Steady(closed, closed, now_ms)
+        self._address = sample(before, closed, now_ms, PRESS_STILL_MS)
+        if self._address.value and not before.value:
+            with exclusive(db):
+                people.press(db, people.ADDRESS_BUTTON)
+            self._on_press()
 
     def _commit(self, db: Database, position: str) -> None:
         """A switch that was moved, also while nobody looked; the middle, seen first, says nothing."""

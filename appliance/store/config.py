@@ -131,6 +131,7 @@ def _rows(config: Config) -> dict[str, list[dict[str, Any]]]:
                 "callback_countries": " ".join(office.callback_countries),
                 "callback_confirmation": int(office.callback_confirmation),
                 "mailbox": office.mailbox,
+                "address_phone": office.address_phone,
             }
         ],
         "mail_server": [

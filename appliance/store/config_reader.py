@@ -42,7 +42,8 @@ def read_config(text: str | bytes) -> Config:
     for key in values:
         if key not in (*_SINGLE, *_SEVERAL):
             problems.add("unknown", (key,), key, similar(key, (*_SINGLE, *_SEVERAL)))
-    office = _office(_section(values, problems, "office"))
+    office_table = _section(values, problems, "office")
+    office = _office(office_table)
     mail = _mail(_section(values, problems, "mail"))
     numbers, extensions = Once(), Once()
     department_tables = _sections(values, problems, "department")
@@ -53,6 +54,8 @@ def read_config(text: str | bytes) -> Config:
     check_reachable(department_tables, departments, blocks)
     transfer = _transfer(_section(values, problems, "transfer"))
     phones = _phones(_sections(values, problems, "phone"), office, extensions)
+    if office.address_phone:
+        _is_phone(office_table, "address_phone", office.address_phone, phones)
     check_extensions(block_tables, blocks, phones)
     agents = _agents(_sections(values, problems, "agent"), office, departments, phones)
     rotas = read_rotas(_sections(values, problems, "rota"), office, departments, agents)
@@ -112,6 +115,7 @@ def _office(table: Table) -> Office:
         callback_countries=table.texts("callback_countries", (), checks.country, _similar_country),
         callback_confirmation=table.flag("callback_confirmation", True),
         mailbox=table.text("mailbox", "", checks.mail_address_or_none),
+        address_phone=table.text("address_phone", ""),
     )
     known = states(office.country)
     if office.state and office.state not in known:
@@ -209,6 +213,14 @@ def _phones(tables: Sequence[Table], office: Office, extensions: Once) -> tuple[
     return tuple(phones)
 
 
+def _is_phone(table: Table, key: str, name: str, phones: Sequence[Phone]) -> bool:
+    """Whether this names a phone; a problem of the table when it does not."""
+    known = [phone.name for phone in phones]
+    if name and name not in known:
+        table.problem("no such phone", key, suggestion=similar(name, known), value=shown(name))
+    return name in known
+
+
 def _extension(table: Table, office: Office, taken: Once, default: str | None = None) -> str:
     """A short internal number: nobody else's, and no emergency number."""
     extension = table.text("extension", default, checks.extension)
@@ -235,16 +247,12 @@ def _agents(
     names = Once()
     owners: dict[str, str] = {}
     known_departments = [department.name for department in departments]
-    known_phones = [phone.name for phone in phones]
     agents = []
     for table in tables:
         name = table.text("name", check=checks.name)
         names.claim(name, table, "name")
         phone = table.text("phone")
-        if phone and phone not in known_phones:
-            close = similar(phone, known_phones)
-            table.problem("no such phone", "phone", suggestion=close, value=shown(phone))
-        elif phone in owners:
+        if _is_phone(table, "phone", phone, phones) and phone in owners:
             table.problem("phone shared", "phone", value=shown(phone), other=shown(owners[phone]))
         owners.setdefault(phone, name)
         serves = table.texts("departments", ())

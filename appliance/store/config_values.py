@@ -18,6 +18,7 @@ class Office:
     Public holidays are those of `state` (BY, VD, …), of the whole country where it is empty.
 
     What concerns the whole office is mailed to `mailbox`, to the first department's where it is empty.
+    The front panel's address button rings the phone `address_phone`, the first one where it is empty.
 
     Callbacks go to its own country and to `callback_countries`; with `callback_confirmation` the
     customer is connected only after pressing 1.
@@ -33,6 +34,7 @@ class Office:
     callback_countries: tuple[str, ...]
     callback_confirmation: bool
     mailbox: str
+    address_phone: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,6 +76,7 @@ def write_config(config: Config) -> str:
             callback_countries=_texts(office.callback_countries),
             callback_confirmation=_flag(office.callback_confirmation),
             mailbox=_text(office.mailbox),
+            address_phone=_text(office.address_phone),
         ),
         f"\n# {_COMMENTS['mail'][which]}\n[mail]\n",
         _settings(

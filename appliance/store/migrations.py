@@ -44,7 +44,8 @@ CREATE TABLE office (
   retention_days INTEGER NOT NULL CHECK (retention_days > 0),
   callback_countries TEXT NOT NULL DEFAULT '',
   callback_confirmation INTEGER NOT NULL DEFAULT 1 CHECK (callback_confirmation IN (0, 1)),
-  mailbox TEXT NOT NULL DEFAULT ''
+  mailbox TEXT NOT NULL DEFAULT '',
+  address_phone TEXT NOT NULL DEFAULT ''
 ) STRICT;
 CREATE TABLE mail_server (
   id INTEGER PRIMARY KEY CHECK (id = 1),

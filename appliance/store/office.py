@@ -50,6 +50,15 @@ def office_facts(db: Database) -> OfficeFacts:
     return OfficeFacts(**row) if row else OfficeFacts()
 
 
+def address_phone(db: Database) -> str:
+    """The phone on which the page's address is said, the first one where none is chosen; '' without any."""
+    row = db.execute(
+        "SELECT coalesce((SELECT address_phone FROM office WHERE address_phone != ''),"
+        "                (SELECT name FROM phones ORDER BY rowid LIMIT 1), '')"
+    ).fetchone()
+    return str(row[0])
+
+
 def callback_rules(db: Database) -> CallbackRules:
     """Whom the office may call back; only its own country when no configuration was imported yet."""
     facts = office_facts(db)

@@ -14,6 +14,9 @@ from appliance.hotline.presence import Agent, PhoneState, Presence, Press
 from appliance.store.database import exclusive
 from appliance.store.times import from_text, to_text
 
+ADDRESS_BUTTON = "address"
+"""The front panel's button by which a phone says where the office's page is."""
+
 
 def agents(db: Database) -> list[Agent]:
     """Every agent by name. The phone's state is not in the store: unreachable until told."""
@@ -71,7 +74,7 @@ def send_everybody_home(db: Database, reason: str, now: datetime) -> int:
 
 
 def press(db: Database, button: str) -> None:
-    """Note a press on the simulated panel: ``agent:anna``, ``agent:anna:home``, ``night:day``.
+    """Note a press on the panel: ``agent:anna``, ``agent:anna:home``, ``night:day``, ``address``.
 
     While the agent's lamp says that somebody is calling, a short one means "not now".
     Raises LookupError for a button the panel does not have; nothing is noted then.
@@ -79,8 +82,10 @@ def press(db: Database, button: str) -> None:
     lamp = button.removesuffix(":home")
     press = Press.LONG if button != lamp else Press.SHORT
     kind, _, name = lamp.partition(":")
-    exists = (kind == "night" and name in NIGHT_MODES and press is Press.SHORT) or (
-        kind == "agent" and db.execute("SELECT 1 FROM agents WHERE name = ?", [name]).fetchone()
+    exists = (
+        button == ADDRESS_BUTTON
+        or (kind == "night" and name in NIGHT_MODES and press is Press.SHORT)
+        or (kind == "agent" and db.execute("SELECT 1 FROM agents WHERE name = ?", [name]).fetchone())
     )
     if not exists:
         raise LookupError(button)
@@ -91,7 +96,7 @@ def press(db: Database, button: str) -> None:
 
 
 def take_presses(db: Database) -> list[tuple[str, Press]]:
-    """Take the noted presses, oldest first: ``agent:anna`` or ``night:day``, and what press it was.
+    """Take the noted presses, oldest first: the button as `press` names it, and what press it was.
 
     A press nobody acted on for ten seconds, because the supervisor was away, means nothing any more.
     """

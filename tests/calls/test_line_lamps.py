@@ -10,7 +10,7 @@ from appliance.store import callbacks, times
 from tests.calls.test_callbacks import owes
 
 
-def test_the_lamp_of_a_line_tells_who_waits_and_who_talks(office: SimulatedOffice) -> None:
+def test_the_lamp_of_a_line_tells_who_waits_who_talks_and_who_is_on_hold(office: SimulatedOffice) -> None:
     office.lamp_is("line:line", "off")
     caller, anna = office.caller(), office.desk("anna")
     office.sets("anna", "available")
@@ -19,6 +19,9 @@ def test_the_lamp_of_a_line_tells_who_waits_and_who_talks(office: SimulatedOffic
     office.lamp_is("line:line", "green blinking")
     anna.answers()
     office.lamp_is("line:line", "on")
+    anna.presses("*2")
+    office.lamp_is("line:line", "amber")  # the caller hears music while a colleague is to be asked
+    office.lamp_is("line:line", "on")  # no extension was dialled: he is back
     caller.hangs_up()
     office.lamp_is("line:line", "off")
 

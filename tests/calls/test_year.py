@@ -77,7 +77,7 @@ def test_alone_asterisk_opens_and_closes_all_year_as_the_rules_say(alone: Simula
         seen = set[str]()
 
         # Without shrinking: a year that fails is told as it is.
-        @settings(max_examples=8, deadline=None, phases=[Phase.generate])
+        @settings(max_examples=8, phases=[Phase.generate])
         @given(office=rules(NAMES), seed=st.integers(0, 1_000_000))
         def a_year(office: Rules, seed: int) -> None:
             chance = random.Random(seed)

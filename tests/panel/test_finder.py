@@ -97,19 +97,25 @@ def test_one_that_cannot_be_used_is_tried_less_and_less(looking: Looking, tmp_pa
     assert len(looking.made) == tried + 1, "plugged in anew"
 
 
-def test_only_picos_are_taken_on_usb(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Found:
-        def __init__(self, device: str, vid: int | None, pid: int | None) -> None:
-            self.device, self.vid, self.pid = device, vid, pid
+def test_only_picos_are_taken_on_usb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the kernel says of each port goes by its name, in whichever folder its node is."""
+    known = {"ttyACM0": (0x2E8A, 0x0005), "ttyACM1": (0x2341, 0x0043), "ttyACM2": (0x2E8A, 0x000C)}
 
-    found = [
-        Found("/dev/ttyACM0", 0x2E8A, 0x0005),
-        Found("/dev/ttyACM1", 0x2341, 0x0043),
-        Found("/dev/ttyS0", None, None),
-        Found("/dev/ttyACM2", 0x2E8A, 0x000C),
-    ]
-    monkeypatch.setattr(finder_module.list_ports, "comports", lambda: found)
-    assert list(pico_ports()) == ["/dev/ttyACM0"]
+    class Found:
+        def __init__(self, device: str) -> None:
+            self.device = device
+            self.vid, self.pid = known[Path(device).name]
+
+    monkeypatch.setattr(finder_module, "SysFS", Found)
+    of_the_service, of_everybody = tmp_path / "desk-boxes", tmp_path
+    for name in (*known, "ttyS0"):
+        (of_everybody / name).touch()
+    folders = (of_the_service, of_everybody)
+    assert pico_ports(folders) == [f"{of_everybody}/ttyACM0"]
+    of_the_service.mkdir()
+    assert pico_ports(folders) == []
+    (of_the_service / "ttyACM0").touch()
+    assert pico_ports(folders) == [f"{of_the_service}/ttyACM0"], "each port once"
 
 
 def test_looking_goes_on_after_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from appliance.panel import gpio as gpio_module
 from appliance.panel.committed import CommittedLamps
-from appliance.panel.front_panel import FrontPanel
+from appliance.panel.front_panel import PRESS_STILL_MS, FrontPanel
 from appliance.panel.gpio import NoGpio, real_gpio
 from appliance.panel.pins import FILE, read_panel_pins
 from appliance.simulator.gpio import SimulatedGpio
@@ -21,6 +21,7 @@ from appliance.switchboard import Switchboard
 from tests.unit.seed import seeded_store
 
 PINS = read_panel_pins()
+ADDRESS = PINS.contacts["address"]
 NIGHT, DAY = PINS.contacts["night"], PINS.contacts["day"]
 NIGHT_LAMP, ALIVE, MESSAGE = PINS.lamps["night"], PINS.lamps["supervisor"], PINS.lamps["message"]
 LINE = PINS.lines[0]
@@ -33,6 +34,7 @@ class Office:
         self.store = folder / "store.db"
         self.db = seeded_store(self.store)
         self.gpio = SimulatedGpio()
+        self.rung: list[str] = []
         self.starts()
 
     def starts(self) -> None:
@@ -53,6 +55,7 @@ class Office:
             stop_ringing=lambda _: None,
             mirror=lambda _: None,
             show=self.lamps.show,
+            tell_address=self.rung.append,
             lines={"isdn": ["PJSIP/isdn-"]},
         )
         self.switchboard.start()
@@ -101,6 +104,21 @@ def test_the_switch_commits_and_the_lamp_follows_what_is_committed(office: Offic
     office.until(lambda: not office.gpio.is_lit(NIGHT_LAMP), "the night lamp is dark")
     office.gpio.closes(DAY)
     office.until_mode("day")
+
+
+def test_the_address_button_rings_the_chosen_phone_once_a_press(office: Office) -> None:
+    office.gpio.bounces(ADDRESS, closed=True, times=5, chance=random.Random(1))
+    office.until(lambda: office.rung == ["desk_1"], "the first phone rings")
+    office.gpio.bounces(ADDRESS, closed=False, times=5, chance=random.Random(2))
+    office.db.execute("UPDATE office SET address_phone = 'desk_2'")
+    time.sleep(2 * PRESS_STILL_MS / 1000)  # a shorter time is bouncing, not letting go
+    office.gpio.closes(ADDRESS)
+    office.until(lambda: office.rung == ["desk_1", "desk_2"], "the chosen phone rings")
+    office.stops()
+    office.starts()
+    office.gpio.closes(NIGHT)
+    office.until_mode("night")
+    assert len(office.rung) == 2, "it was held before, and is no new press"
 
 
 def test_the_middle_on_the_way_is_not_meant(office: Office) -> None:
@@ -170,7 +188,7 @@ def test_a_panel_seen_for_the_first_time_in_its_middle_says_nothing(tmp_path: Pa
     db.execute("UPDATE night_switch SET mode = 'night'")
     db.close()
     office = Office.__new__(Office)
-    office.store, office.gpio = tmp_path / "store.db", SimulatedGpio()
+    office.store, office.gpio, office.rung = tmp_path / "store.db", SimulatedGpio(), []
     office.db = open_store(office.store)
     office.starts()
     try:

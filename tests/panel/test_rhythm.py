@@ -83,15 +83,17 @@ def test_more_lines_than_lamps_do_no_harm() -> None:
 
 
 @pytest.mark.parametrize(
-    ("state", "caller_waits", "lamp"),
+    ("state", "caller_waits", "on_hold", "lamp"),
     [
-        (PhoneState.IDLE, False, Pattern.OFF),
-        (PhoneState.IN_CALL, False, Pattern.ON),
-        (PhoneState.IN_CALL, True, Pattern.GREEN_BLINKING),
-        (PhoneState.RINGING, False, Pattern.GREEN_BLINKING),
-        (PhoneState.UNREACHABLE, False, Pattern.RED),
-        (PhoneState.UNREACHABLE, True, Pattern.RED),
+        (PhoneState.IDLE, False, False, Pattern.OFF),
+        (PhoneState.IN_CALL, False, False, Pattern.ON),
+        (PhoneState.IN_CALL, False, True, Pattern.AMBER),
+        (PhoneState.IN_CALL, True, False, Pattern.GREEN_BLINKING),
+        (PhoneState.IN_CALL, True, True, Pattern.GREEN_BLINKING),
+        (PhoneState.RINGING, False, False, Pattern.GREEN_BLINKING),
+        (PhoneState.UNREACHABLE, False, False, Pattern.RED),
+        (PhoneState.UNREACHABLE, True, True, Pattern.RED),
     ],
 )
-def test_the_lamp_of_a_line(state: PhoneState, caller_waits: bool, lamp: Pattern) -> None:
-    assert line_lamp(state, caller_waits=caller_waits) is lamp
+def test_the_lamp_of_a_line(state: PhoneState, caller_waits: bool, on_hold: bool, lamp: Pattern) -> None:
+    assert line_lamp(state, caller_waits=caller_waits, on_hold=on_hold) is lamp

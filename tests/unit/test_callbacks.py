@@ -226,7 +226,7 @@ def service(
     return served
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow])
 @given(people(), offices())
 def test_a_callback_stands_where_the_same_person_waiting_would_have_stood(
     crowd: list[Person], office: Office

@@ -116,6 +116,13 @@ def test_a_hotline_that_is_always_open_ignores_the_night_switch_unless_it_says_o
         assert support.ignores_night_switch is ignores
 
 
+def test_the_address_is_said_on_a_phone_there_is_or_on_the_first() -> None:
+    read_config(changed('area_code = "0931"', 'area_code = "0931"\naddress_phone = ""'))
+    error = refused(changed('area_code = "0931"', 'area_code = "0931"\naddress_phone = "desk_11"'))
+    assert "office.address_phone" in error.text("de")
+    assert "desk_1" in error.text("de")
+
+
 def test_an_offices_mailbox_is_one_or_none() -> None:
     read_config(changed('area_code = "0931"', 'area_code = "0931"\nmailbox = ""'))
     error = refused(changed('area_code = "0931"', 'area_code = "0931"\nmailbox = "the boss"'))
@@ -125,7 +132,9 @@ def test_an_offices_mailbox_is_one_or_none() -> None:
 
 def test_what_is_left_out_gets_a_sensible_value() -> None:
     config = read_config(GOOD)
-    assert config.office == Office("Musterbüro", "de", "DE", "", "0931", "Europe/Berlin", 90, (), True, "")
+    assert config.office == Office(
+        "Musterbüro", "de", "DE", "", "0931", "Europe/Berlin", 90, (), True, "", ""
+    )
     assert config.mail == MailServer("127.0.0.1", 587, "starttls", "", "", "hotline@musterbuero.example")
     (support,) = config.departments
     assert (support.ring_seconds, support.wrap_up_seconds, support.message_seconds) == (20, 15, 180)
@@ -692,6 +701,7 @@ def configs(draw: st.DrawFn) -> Config:
             draw(st.integers(1, 3650)),
             *draw(callbacks),
             draw(st.one_of(st.just(""), mail_addresses)),
+            draw(st.sampled_from(["", *phone_names])),
         ),
         MailServer(
             host=draw(st.sampled_from(["127.0.0.1", "::1", "mail.musterbuero.example", "smtp-1"])),
@@ -721,7 +731,7 @@ def configs(draw: st.DrawFn) -> Config:
     )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(config=configs())
 def test_what_is_written_is_read_back_the_same(config: Config) -> None:
     assert read_config(write_config(config)) == config
@@ -749,7 +759,7 @@ def everything(db: Database) -> dict[str, list[tuple[object, ...]]]:
     return {name: db.execute(f'SELECT * FROM "{name}"').fetchall() for name in tables}
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(first=configs(), second=configs())
 def test_what_is_taken_over_is_given_back(first: Config, second: Config) -> None:
     db = open_store(":memory:", durable=False)

@@ -220,7 +220,7 @@ def rotas(draw: st.DrawFn) -> DepartmentRota:
     )
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(rota=rotas())
 def test_every_rota_is_read_back_and_given_back_the_same(rota: DepartmentRota) -> None:
     config = replace(read_config(WITH_ROTA), rotas=(rota,))
@@ -232,7 +232,7 @@ def test_every_rota_is_read_back_and_given_back_the_same(rota: DepartmentRota) -
     db.close()
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(data=st.data())
 def test_no_damage_to_a_rota_is_anything_but_refused_or_read(data: st.DataObject) -> None:
     begin = WITH_ROTA.index("[[rota]]")

@@ -681,7 +681,7 @@ keys_of_people = st.lists(
 )
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=400, suppress_health_check=[HealthCheck.too_slow])
 @given(
     keys_of_people,
     st.lists(chances, min_size=1, max_size=8),
@@ -728,7 +728,7 @@ def test_whatever_is_pressed_nobody_is_lost_in_the_dialog(
         assert helped or leg.heard()[-1] == "goodbye"
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.integers(1, 60), st.integers(0, 2**32))
 def test_hanging_up_at_every_moment_of_one_call(ends_at: int, seed: int) -> None:
     """The same person each time, who hangs up a moment later: the story before is the same."""
@@ -846,7 +846,6 @@ def test_a_request_that_is_settled_meanwhile_is_not_dialled(attempt: Attempt) ->
     assert (attempt.results, attempt.rings) == ([], [Ring.CALLER_GONE])
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.sampled_from((*KEYPAD, "", "", "", "1")), max_size=60),
     st.integers(1, 80),

@@ -125,7 +125,7 @@ spans_of_a_week = st.lists(
 ).map(tuple)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(spans=spans_of_a_week, where=st.sampled_from(CLOCK_CHANGES), offset=st.integers(-3000, 0))
 def test_changes_equal_a_look_at_the_clock_every_minute(
     spans: tuple[Span, ...], where: tuple[str, datetime], offset: int
@@ -217,7 +217,7 @@ def test_five_weeks_around_a_clock_change(zone_name: str, change: datetime) -> N
     assert found == turns(start, oracle(spans, zone, start, minutes))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(spans=spans_of_a_week, where=st.sampled_from(CLOCK_CHANGES), offset=st.integers(-5000, 5000))
 def test_the_next_change_is_the_first_of_the_coming_changes(
     spans: tuple[Span, ...], where: tuple[str, datetime], offset: int
@@ -315,7 +315,6 @@ def test_a_span_outside_of_the_week_is_refused(fields: tuple[int, int, int]) -> 
         Span(*fields)
 
 
-@settings(deadline=None)
 @given(spans=spans_of_a_week)
 def test_overlap_is_seen_exactly_when_a_minute_is_there_twice(spans: tuple[Span, ...]) -> None:
     total = sum(len(open_minutes([span])) for span in spans)

@@ -167,7 +167,7 @@ NASTY = st.one_of(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(name=NASTY, caller=NASTY, department=NASTY, office=NASTY, language=st.sampled_from(["de", "en"]))
 @example("x\r\nBcc: evil@example.org", "\n\nbody", "<script>alert(1)</script>", '"a", <b@c>', "de")
 @example("=?utf-8?q?x=0ABcc:_a@b?=", "=?utf-8?b?Cg==?=", "", "=?utf-8?q?a?= <evil@example.org>,", "en")

@@ -76,7 +76,7 @@ def test_on_automatic_or_followed_by_nobody_nothing_is_forgotten() -> None:
     assert missed("night", MONDAY_10, FRIDAY_EVENING) is None, "the clock was set back"
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     mode=st.sampled_from(["day", "night"]),
     since=st.integers(0, 14 * 1440),

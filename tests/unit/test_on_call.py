@@ -80,7 +80,7 @@ def rotas_around(draw: st.DrawFn, zone: ZoneInfo, day: date) -> Rota:
     )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(data=st.data(), where=st.sampled_from(CLOCK_CHANGES), offset=st.integers(-3000, 0))
 def test_hand_overs_equal_a_look_at_the_clock_every_minute(
     data: st.DataObject, where: tuple[str, datetime], offset: int
@@ -169,7 +169,7 @@ def test_what_cannot_be_is_refused() -> None:
 # A gap
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(data=st.data(), spans=spans_of_a_week, where=st.sampled_from(CLOCK_CHANGES))
 def test_the_first_gap_is_the_first_minute_that_is_closed_with_nobody_on_duty(
     data: st.DataObject, spans: tuple[Span, ...], where: tuple[str, datetime]

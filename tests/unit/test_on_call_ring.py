@@ -220,7 +220,7 @@ def test_where_the_floor_goes_on_when_we_are_lost() -> None:
     ]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.lists(
         st.sampled_from(

@@ -40,7 +40,7 @@ spans = st.builds(
 )
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(
     spans=st.lists(spans, max_size=3, unique=True),
     closed_days=st.integers(0, 20),

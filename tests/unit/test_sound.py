@@ -166,7 +166,7 @@ class TestTrimming:
         samples = busy(3, 2500) + speech(2, 3000)
         assert sound.seconds(sound.trim(samples)) > 4.8
 
-    @settings(max_examples=30, deadline=None)
+    @settings(max_examples=30)
     @given(st.lists(st.tuples(st.integers(1, 30), st.integers(0, 8000)), max_size=12), st.integers(0, 159))
     def test_it_only_takes_away_from_the_ends(self, parts: list[tuple[int, int]], more: int) -> None:
         samples = array("h", [1] * more)

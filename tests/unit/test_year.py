@@ -45,7 +45,7 @@ def calls_of(chance: random.Random, begin: datetime, papers: Iterable[PaperCalen
 
 
 # Without shrinking: a year that fails is told as it is.
-@settings(max_examples=15, deadline=None, phases=[Phase.generate])
+@settings(max_examples=15, phases=[Phase.generate])
 @given(office=rules(NAMES), seed=st.integers(0, 1_000_000))
 def test_a_year_of_calls_finds_the_same_opening_everywhere(office: Rules, seed: int) -> None:
     chance = random.Random(seed)

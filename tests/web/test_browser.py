@@ -34,6 +34,7 @@ PAGES = {
     "prompt": "/prompts/de/greeting",
     "numbers": "/numbers?period=month",
     "people": "/people",
+    "guide": "/guide",
     "password": "/my-password",
 }
 PHONE = {"width": 390, "height": 844}
