@@ -29,7 +29,7 @@ from appliance.hotline.matching import WaitingCaller, ahead_of, match, others_se
 from appliance.hotline.presence import Agent, PhoneState, Presence, Press, after_press, phone_state
 from appliance.hotline.ringing import Chance, Ring
 from appliance.store import callbacks, night, people, times
-from appliance.store.database import data_version, open_store
+from appliance.store.database import data_version, not_durable, open_store
 from appliance.store.history import department_history
 from appliance.store.lines import line_states
 from appliance.store.office import address_phone, is_open, opened
@@ -509,7 +509,8 @@ class Switchboard:
 
     def _wrap_up(self, agent: str, department: str) -> None:
         pause = timedelta(seconds=people.wrap_up_seconds(self._db, department))
-        people.set_wrap_up(self._db, agent, self._clock() + pause)
+        with not_durable(self._db):
+            people.set_wrap_up(self._db, agent, self._clock() + pause)
 
     def _leave(self, call: str) -> None:
         self._release(call)
@@ -551,7 +552,8 @@ class Switchboard:
         )
         lamps["lines"] = lines_lamp(self._line_states, self._clock(), self._line_patience)
         if lamps != self._lamps:
-            people.show_lamps(self._db, lamps, self._clock())
+            with not_durable(self._db):
+                people.show_lamps(self._db, lamps, self._clock())
             self._lamps = lamps
         states = device_states(
             {agent.name: agent.is_present() for agent in self._agents.values()},

@@ -19,7 +19,7 @@ from tests.web.visiting import Stream, Visitor, lamp, session_cookie, visitor
 from webui import create_app, serve
 
 TITLE = "The office's page"
-_PAGES = ("/", "/inbox", "/today")
+_PAGES = ("/", "/inbox", "/numbers")
 _TIMES = 40
 _PATTERNS = ("red", "green")
 _LEAST_SECONDS = 0.05  # from one change to the next; uneven, not to follow the beat of whoever polls
