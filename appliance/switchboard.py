@@ -38,6 +38,7 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _LOOK_SECONDS = 0.02  # how often the store is asked whether somebody else committed
+_TURN_SECONDS = 0.1  # how often all is looked at where nothing has happened: time alone ends a wrap-up
 _REFUSED_PAUSE = timedelta(seconds=15)  # "not now": somebody else first
 _INSIST_SECONDS = 0.3  # a ring that was told to stop and goes on is told again
 _CALLBACK_LOOK_SECONDS = 1.0  # what only time brings: a request is due, a department opens
@@ -119,6 +120,7 @@ class Switchboard:
         self._undelivered = 0
         self._opened: dict[str, bool] = {}
         self._opening_looked_at = -math.inf
+        self._turned_at = -math.inf
         self._device_states: dict[str, str] = {}
         self._open_callbacks = 0
 
@@ -252,9 +254,12 @@ class Switchboard:
         try:
             work = self._inbox.get(timeout=_LOOK_SECONDS)
         except queue.Empty:
+            if not self._is_due():
+                return True
             work = _nothing
         if work is None:
             return False
+        self._turned_at = time.monotonic()
         try:
             self._follow_store()
         finally:
@@ -266,6 +271,11 @@ class Switchboard:
         self._decide()
         self._show()
         return True
+
+    def _is_due(self) -> bool:
+        """Whether to look although nobody asked anything: somebody has committed, or it is time again."""
+        is_time = time.monotonic() - self._turned_at >= _TURN_SECONDS
+        return is_time or data_version(self._db) != self._seen_version
 
     def _follow_store(self) -> None:
         version = data_version(self._db)

@@ -66,4 +66,4 @@ def not_durable(db: Database) -> Iterator[None]:
 
 def data_version(db: Database) -> int:
     """A number that changes when another connection commits (``PRAGMA data_version``)."""
-    return int(db.execute("PRAGMA data_version").fetchone()[0])
+    return int(db.conn.execute("PRAGMA data_version").fetchone()[0])
