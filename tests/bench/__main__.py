@@ -17,6 +17,7 @@ from appliance.telephony.sandbox import ensure_asterisk, shown_progress
 from tests.bench import (
     agent_free,
     call_set_up,
+    calls_per_second,
     durable_writes,
     growth,
     manager_events,
@@ -29,6 +30,7 @@ from tests.bench.report import Results, Told, machine, markdown, tables
 # In the order they are measured and told; a name is what the command is given.
 ROWS: dict[str, tuple[str, Row]] = {
     "setup": (call_set_up.TITLE, call_set_up.measured),
+    "rate": (calls_per_second.TITLE, calls_per_second.measured),
     "free": (agent_free.TITLE, agent_free.measured),
     "manager": (manager_events.TITLE, manager_events.measured),
     "writes": (durable_writes.TITLE, durable_writes.measured),

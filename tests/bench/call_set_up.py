@@ -48,7 +48,7 @@ def measured(bench: Bench) -> list[Figure]:
     """Rounds of calls, the three sides in turn."""
     product = Product(bench.folder / "product", bench.program, _AGENTS)
     bare = Bare(bench.folder / "bare", bench.program, _AGENTS, _DIALPLAN.replace("AGENTS", str(_AGENTS)))
-    _with_agi(bare)
+    with_agi(bare)
     rings: dict[str, list[list[float]]] = {side: [] for side in _SIDES}
     answers: dict[str, list[list[float]]] = {side: [] for side in _SIDES}
     with running(product) as ours, running(bare) as theirs:
@@ -72,8 +72,8 @@ def measured(bench: Bench) -> list[Figure]:
     ]  # fmt: skip
 
 
-def _with_agi(bare: Bare) -> None:
-    """Asterisk starts AGI programs by their path: a script that runs this Python."""
+def with_agi(bare: Bare) -> None:
+    """Let a bare Asterisk start the AGI program as ${HERE}/process_agi.sh, a script that runs this Python."""
     script = bare.asterisk.folder / "process_agi.sh"
     program = __file__.replace("call_set_up.py", "process_agi.py")
     script.write_text(f"#!/bin/sh\nexec {sys.executable} -S -E {program} $1\n")

@@ -15,6 +15,7 @@ import threading
 import time
 
 _LAST = "BenchOver"
+_HEADER = "Interface"  # every handler reads one
 _LIBRARIES = {"ours": "appliance.telephony.manager", "pyst2": "asterisk.manager", "panoramisk": "panoramisk"}
 _NAME = "QueueMemberStatus"
 
@@ -25,7 +26,7 @@ def main(client: str, port: int, events: int, wanted: bool) -> None:
     over = threading.Event()
     count = 0
 
-    def see(name: str) -> None:
+    def see(name: str, _header: str | None) -> None:
         nonlocal count
         count += 1
         if name == _LAST:
@@ -46,7 +47,7 @@ def _ours(port: int, see, over: threading.Event, wanted: bool) -> None:  # type:
         "127.0.0.1", port, "events", "secret",
         name="bench",
         wanted_events=(_NAME, _LAST) if wanted else (_LAST,),
-        on_event=lambda event: see(event.name),
+        on_event=lambda event: see(event.name, event.headers.get(_HEADER)),
     )  # fmt: skip
     link.start()
     over.wait()
@@ -59,7 +60,7 @@ def _pyst2(port: int, see, over: threading.Event, wanted: bool) -> None:  # type
     manager = asterisk.manager.Manager()
     manager.connect("127.0.0.1", port)
     for name in (_NAME, _LAST) if wanted else (_LAST,):
-        manager.register_event(name, lambda event, _manager: see(event.name))
+        manager.register_event(name, lambda event, _manager: see(event.name, event.get_header(_HEADER)))
     manager.login("events", "secret")
     over.wait()
 
@@ -72,7 +73,7 @@ def _panoramisk(port: int, see, over: threading.Event, wanted: bool) -> None:  #
     async def listen() -> None:
         manager = Manager(host="127.0.0.1", port=port, username="events", secret="secret")
         for name in (_NAME, _LAST) if wanted else (_LAST,):
-            manager.register_event(name, lambda _manager, event: see(event.event))
+            manager.register_event(name, lambda _manager, event: see(event.event, event[_HEADER]))
         await manager.connect()
         while not over.is_set():
             await asyncio.sleep(0.001)

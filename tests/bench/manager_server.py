@@ -12,7 +12,7 @@ _EVENT = (
     "CallsTaken: {n}\r\nLastCall: 1795625072\r\nLastPause: 0\r\nLoginTime: 1795600000\r\nInCall: 0\r\n"
     "Status: 1\r\nPaused: 0\r\nPausedReason: \r\nRinginuse: 0\r\nWrapuptime: 0\r\n\r\n"
 )
-_OVER = b"Event: BenchOver\r\nPrivilege: system,all\r\n\r\n"
+_OVER = b"Event: BenchOver\r\nPrivilege: system,all\r\nInterface: -\r\n\r\n"
 _BOOTED = b"Event: FullyBooted\r\nPrivilege: system,all\r\nStatus: Fully Booted\r\n\r\n"
 
 

@@ -10,7 +10,7 @@ import time
 from appliance.telephony.asterisk import end_with_parent
 from tests.bench.bench import Bench
 from tests.bench.comparing import Figure, at, compared
-from tests.bench.offices import DIALLED, Bare, Product, running
+from tests.bench.offices import DIALLED, Bare, Product, as_on_the_box, running
 from tests.bench.processes import cpu_seconds, pss_bytes
 from tests.bench.queue_calls import DIALPLAN, QUEUE, QueueCalls
 
@@ -29,7 +29,8 @@ def measured(bench: Bench) -> list[Figure]:
     theirs: list[list[float]] = []
     with running(product) as our_phones, running(bare) as their_phones:
         product.everybody()
-        page = _page(product)
+        with as_on_the_box(product.settings.state):
+            page = _page(product)
         time.sleep(5)
         memory_idle = _memory(product, page)
         for number in bench.rounds(TITLE):
