@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container
 from datetime import date
-from types import ModuleType
+from typing import Any
 
 
 def states(country: str) -> tuple[str, ...]:
@@ -25,7 +25,7 @@ def public_holidays(country: str, state: str = "") -> Container[date]:
     return found
 
 
-def _library() -> ModuleType:
+def _library() -> Any:
     """Loaded when it is needed: with every calendar it knows it takes 20 MB, and most programs need none."""
     import holidays
 
