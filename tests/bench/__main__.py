@@ -16,6 +16,7 @@ from appliance.telephony.debian_archive import PreparationError
 from appliance.telephony.sandbox import ensure_asterisk, shown_progress
 from tests.bench import (
     agent_free,
+    bridged_calls,
     call_set_up,
     calls_per_second,
     durable_writes,
@@ -35,6 +36,7 @@ ROWS: dict[str, tuple[str, Row]] = {
     "manager": (manager_events.TITLE, manager_events.measured),
     "writes": (durable_writes.TITLE, durable_writes.measured),
     "resources": (resources.TITLE, resources.measured),
+    "bridged": (bridged_calls.TITLE, bridged_calls.measured),
     "page": (office_page.TITLE, office_page.measured),
     "growth": (growth.TITLE, growth.measured),
 }

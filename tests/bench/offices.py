@@ -106,13 +106,13 @@ class Product:
         assert process is not None
         return process.pid
 
-    def start(self) -> Telephones:
-        """Start it, with its agents' telephones."""
+    def start(self, phones_port: int = 0) -> Telephones:
+        """Start it, with its agents' telephones, at a port if it matters."""
         self.asterisk.start()
         with as_on_the_box(self.settings.state):
             self.office.start_supervisor()
         self.office.wait_for("the supervisor knows Asterisk", lambda: self.office.lamp("asterisk") == "green")
-        return _registered(self.settings, self.agents)
+        return _registered(self.settings, self.agents, phones_port)
 
     def everybody(self, presence: Presence = Presence.AVAILABLE, agents: Sequence[int] = ()) -> None:
         """Set the agents' presence, and wait until the lamps say that it is in force."""
@@ -157,10 +157,10 @@ class Bare:
         for name in ("cel.conf", "extconfig.conf"):
             (etc / name).write_text("[general]\nenable = no\n" if name == "cel.conf" else "[settings]\n")
 
-    def start(self) -> Telephones:
-        """Start it, with its telephones."""
+    def start(self, phones_port: int = 0) -> Telephones:
+        """Start it, with its telephones, at a port if it matters."""
         self.asterisk.start()
-        return _registered(self.settings, self.agents)
+        return _registered(self.settings, self.agents, phones_port)
 
     def stop(self) -> None:
         """Stop it."""
@@ -193,8 +193,9 @@ def running(box: Product | Bare) -> Iterator[Telephones]:
         box.stop()
 
 
-def _registered(settings: Settings, agents: int) -> Telephones:
-    telephones = Telephones(settings.sip_lines[0].port, (settings.sip_address, settings.sip_port))
+def _registered(settings: Settings, agents: int, phones_port: int) -> Telephones:
+    box = settings.sip_address, settings.sip_port
+    telephones = Telephones(settings.sip_lines[0].port, box, phones_port)
     for number in range(1, agents + 1):
         telephones.register(f"desk_{number}", f"geheim-desk-{number}")
     return telephones

@@ -89,14 +89,13 @@ class Dialog:
 class Telephones:
     """Callers at the line's address and desk phones at theirs. Phones ring until they are told otherwise."""
 
-    def __init__(self, line_port: int, box: Address) -> None:
+    def __init__(self, line_port: int, box: Address, phones_port: int = 0) -> None:
         self.box = box
         self.dialogs: list[Dialog] = []
         self.answering = False  # phones pick up at once
-        self.others: dict[str, Address] = {}  # phones that are not ours, but registered by us
         self._changed = threading.Condition()
         self._line = self._socket(LINE_ADDRESS, line_port)
-        self._phones = self._socket(PHONES_ADDRESS, 0)
+        self._phones = self._socket(PHONES_ADDRESS, phones_port)
         self._sinks = {sock: self._socket(sock.getsockname()[0], 0) for sock in (self._line, self._phones)}
         self._answers: dict[str, Message] = {}  # to REGISTER, by Call-ID
         self._stopping = False
@@ -133,9 +132,9 @@ class Telephones:
 
     # --- what people do
 
-    def register(self, phone: str, secret: str, at: Address | None = None) -> None:
-        """Let this phone be reached here, or at another address."""
-        host, port = at or self._phones.getsockname()
+    def register(self, phone: str, secret: str) -> None:
+        """Let this phone be reached here."""
+        host, port = self._phones.getsockname()
         identity = f"{secrets.token_hex(8)}@bench"
         user = f"<sip:{phone}@{self.box[0]}>"
         headers = [
