@@ -44,6 +44,8 @@ def match(
     free = sorted((a for a in agents if a.is_free(now)), key=lambda agent: (agent.idle_since, agent.name))
     pairs = []
     for caller in in_order(waiting):
+        if not free:
+            break
         others = others_serve(caller, agents, now)
         able = [a for a in free if serves(a, caller) and (others or caller.language in a.languages)]
         if not able:
