@@ -79,7 +79,7 @@ def prepare_box(settings: Settings, program: AsteriskProgram) -> AsteriskInstanc
         phones=desk_phones,
     )
     _finish_torn_line(settings.call_records)
-    _spare_the_disk(instance.folder / "db" / "astdb.sqlite3")
+    spare_the_disk(instance.folder / "db" / "astdb.sqlite3")
     return instance
 
 
@@ -118,10 +118,10 @@ def outside_values(settings: Settings, wired: Sequence[WiredLine]) -> dict[str, 
     }
 
 
-def _spare_the_disk(astdb: Path) -> None:
+def spare_the_disk(astdb: Path, patience_seconds: float = 5.0) -> None:
     """Asterisk's own database keeps the mode it is once given: one sync a commit in place of four."""
     try:
-        with contextlib.closing(sqlite3.connect(astdb)) as db:
+        with contextlib.closing(sqlite3.connect(astdb, patience_seconds)) as db:
             db.execute("PRAGMA page_size = 1024")  # of a new one; its rows are short
             db.execute("PRAGMA journal_mode = WAL")
     except sqlite3.Error as error:  # it is in use: as it has been until now
