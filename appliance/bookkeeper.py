@@ -13,7 +13,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Collection
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -29,9 +29,37 @@ log = logging.getLogger(__name__)
 
 CURSOR = "call records"
 _LOOK_SECONDS = 0.1
+_TOGETHER_SECONDS = 0.03  # what is noted within this time is written in one commit
 
 # Refused for what it is, today and tomorrow: tried again, it would hold up every later outcome.
 _NEVER_WRITTEN = (sqlite3.IntegrityError, sqlite3.DataError, sqlite3.ProgrammingError, sqlite3.InterfaceError)
+
+
+@dataclass(frozen=True, slots=True)
+class _Note:
+    """A step of a call, as a dialog tells it."""
+
+    call: str
+    step: str
+    detail: str
+    at: datetime
+
+
+class _Notes(list[_Note]):
+    """Steps that were told one after the other: work that writes them in one commit."""
+
+    def __call__(self, db: Database) -> None:
+        with exclusive(db):
+            for note in self:
+                try:
+                    ledger.add_step(db, note.call, note.step, note.detail, note.at)
+                except Exception as error:
+                    if isinstance(error, (sqlite3.Error, OSError)) and not isinstance(error, _NEVER_WRITTEN):
+                        raise
+                    log.exception("the bookkeeper leaves out what it cannot write")
+
+
+_Work = Callable[[Database], None]
 
 
 class Bookkeeper:
@@ -60,8 +88,9 @@ class Bookkeeper:
         self._on_talks = on_talks
         self._on_turn = on_turn
         self._kept: dict[str, bool] = {}
-        self._inbox: queue.SimpleQueue[Callable[[Database], None] | None] = queue.SimpleQueue()
-        self._work: deque[Callable[[Database], None]] = deque()
+        self._inbox: queue.SimpleQueue[_Note | _Work | None] = queue.SimpleQueue()
+        self._work: deque[_Work] = deque()
+        self._hurry = threading.Event()
         self._thread = threading.Thread(target=self._run, name="bookkeeper")
 
     def start(self) -> None:
@@ -75,8 +104,7 @@ class Bookkeeper:
 
     def note(self, call: str, step: str, detail: str = "") -> None:
         """Add a step to a call's story; returns at once."""
-        at = times.now()
-        self._inbox.put(lambda db: ledger.add_step(db, call, step, detail, at))
+        self._inbox.put(_Note(call, step, detail, times.now()))
 
     def reconcile(self, alive: frozenset[str], asked_at: datetime, attempts: Collection[str]) -> None:
         """Close what Asterisk no longer knows: it was restarted, or the power was cut.
@@ -136,6 +164,7 @@ class Bookkeeper:
                 done.set()
 
         self._inbox.put(read)
+        self._hurry.set()
         done.wait(timeout_seconds)
 
     def _run(self) -> None:
@@ -173,14 +202,20 @@ class Bookkeeper:
         running = True
         try:
             work = self._inbox.get(timeout=_LOOK_SECONDS)
+            self._hurry.wait(_TOGETHER_SECONDS)
             while True:
                 if work is None:
                     running = False
-                else:
+                elif not isinstance(work, _Note):
                     self._work.append(work)
+                elif self._work and isinstance(self._work[-1], _Notes):
+                    self._work[-1].append(work)
+                else:
+                    self._work.append(_Notes([work]))
                 work = self._inbox.get_nowait()
         except queue.Empty:
             pass
+        self._hurry.clear()
         return running
 
     def _read_records(self, db: Database) -> None:

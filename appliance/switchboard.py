@@ -31,7 +31,7 @@ from appliance.hotline.ringing import Chance, Ring
 from appliance.hotline.standing import reserved, standing
 from appliance.store import callbacks, night, people, times
 from appliance.store.changes import BY_PANEL
-from appliance.store.database import data_version, open_store
+from appliance.store.database import data_version, not_durable, open_store
 from appliance.store.history import department_history
 from appliance.store.lines import line_states
 from appliance.store.office import address_phone, is_open, opened
@@ -40,6 +40,7 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _LOOK_SECONDS = 0.02  # how often the store is asked whether somebody else committed
+_TURN_SECONDS = 0.1  # how often all is looked at where nothing has happened: time alone ends a wrap-up
 _REFUSED_PAUSE = timedelta(seconds=15)  # "not now": somebody else first
 _INSIST_SECONDS = 0.3  # a ring that was told to stop and goes on is told again
 _CALLBACK_LOOK_SECONDS = 1.0  # what only time brings: a request is due, a department opens
@@ -120,6 +121,7 @@ class Switchboard:
         self._undelivered = 0
         self._opened: dict[str, bool] = {}
         self._opening_looked_at = -math.inf
+        self._turned_at = -math.inf
         self._device_states: dict[str, str] = {}
         self._open_callbacks = 0
 
@@ -251,9 +253,12 @@ class Switchboard:
         try:
             work = self._inbox.get(timeout=_LOOK_SECONDS)
         except queue.Empty:
+            if not self._is_due():
+                return True
             work = _nothing
         if work is None:
             return False
+        self._turned_at = time.monotonic()
         try:
             self._follow_store()
         finally:
@@ -265,6 +270,11 @@ class Switchboard:
         self._decide()
         self._show()
         return True
+
+    def _is_due(self) -> bool:
+        """Whether to look although nobody asked anything: somebody has committed, or it is time again."""
+        is_time = time.monotonic() - self._turned_at >= _TURN_SECONDS
+        return is_time or data_version(self._db) != self._seen_version
 
     def _follow_store(self) -> None:
         version = data_version(self._db)
@@ -480,7 +490,8 @@ class Switchboard:
 
     def _wrap_up(self, agent: str, department: str) -> None:
         pause = timedelta(seconds=people.wrap_up_seconds(self._db, department))
-        people.set_wrap_up(self._db, agent, self._clock() + pause)
+        with not_durable(self._db):
+            people.set_wrap_up(self._db, agent, self._clock() + pause)
 
     def _leave(self, call: str) -> None:
         self._release(call)
@@ -522,7 +533,8 @@ class Switchboard:
         )
         lamps["lines"] = lines_lamp(self._line_states, self._clock(), self._line_patience)
         if lamps != self._lamps:
-            people.show_lamps(self._db, lamps, self._clock())
+            with not_durable(self._db):
+                people.show_lamps(self._db, lamps, self._clock())
             self._lamps = lamps
         states = device_states(
             {agent.name: agent.is_present() for agent in self._agents.values()},

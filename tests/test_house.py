@@ -164,6 +164,7 @@ def test_every_make_target_is_one_line_that_says_what_it_does() -> None:
         "demo",
         "test",
         "estimate",
+        "bench",
         "lint",
         "setup",
         "lock",

@@ -47,6 +47,8 @@ def match(
     )
     pairs = []
     for caller in in_order(waiting):
+        if not free:
+            break
         others = others_serve(caller, agents, now)
         able = [
             a

@@ -55,7 +55,7 @@ def set_presence(db: Database, agent: str, presence: Presence, reason: str, now:
 
 
 def set_wrap_up(db: Database, agent: str, until: datetime) -> None:
-    """Commit that the agent is not rung before `until`."""
+    """Enter that the agent is not rung before `until`."""
     db.execute("UPDATE presence SET wrap_up_until = ? WHERE agent = ?", [to_text(until), agent])
 
 
@@ -116,7 +116,7 @@ def undelivered_messages(db: Database) -> int:
 
 
 def show_lamps(db: Database, lamps: Mapping[str, str], now: datetime) -> None:
-    """Commit the whole picture; `changed_at` moves only for lamps that changed."""
+    """Enter the whole picture; `changed_at` moves only for lamps that changed."""
     with exclusive(db):
         for name, pattern in lamps.items():
             db.execute(

@@ -29,20 +29,50 @@ class Headers(Mapping[str, str]):
     ``headers["Variable"]`` is the first value, ``headers.all("Variable")`` is all of them.
     """
 
-    __slots__ = ("_first", "pairs")
+    __slots__ = ("_block", "_first", "_lowered", "_pairs")
 
     def __init__(self, pairs: Iterable[tuple[str, str]]) -> None:
-        self.pairs = tuple(pairs)
-        # Backwards, so that of a repeated name the first value stays.
-        self._first = {name.lower(): value for name, value in reversed(self.pairs)}
+        self._block = self._lowered = b""
+        self._pairs: tuple[tuple[str, str], ...] | None = tuple(pairs)
+        self._first: dict[str, str] | None = None
 
     @classmethod
     def of(cls, headers: ActionHeaders) -> Headers:
         """Make headers from a mapping whose values are one text or several."""
         return cls((name, value) for name, values in headers.items() for value in _several(values))
 
+    @classmethod
+    def read(cls, block: bytes) -> Headers:
+        """The headers of a message as it came; taken apart when somebody wants more than some of them."""
+        headers = cls(())
+        headers._block = b"\r\n" + block + b"\r\n"
+        headers._pairs = None
+        return headers
+
+    @property
+    def pairs(self) -> tuple[tuple[str, str], ...]:
+        """Name and value of every line, in order."""
+        if self._pairs is None:
+            self._pairs = tuple(_parse(self._block))
+        return self._pairs
+
     def __getitem__(self, name: str) -> str:
+        if self._pairs is None:
+            return self._find(name)
+        if self._first is None:
+            # Backwards, so that of a repeated name the first value stays.
+            self._first = {spelled.lower(): value for spelled, value in reversed(self._pairs)}
         return self._first[name.lower()]
+
+    def _find(self, name: str) -> str:
+        """One header, found in the bytes of the message."""
+        self._lowered = self._lowered or self._block.lower()
+        wanted = b"\r\n" + name.lower().encode() + b":"
+        at = self._lowered.find(wanted)
+        if at < 0 or not name or ":" in name:
+            raise KeyError(name)
+        start = at + len(wanted)
+        return _value(self._block[start : self._block.index(b"\r\n", start)].decode("utf-8", "replace"))
 
     def __iter__(self) -> Iterator[str]:
         seen = set()
@@ -52,7 +82,7 @@ class Headers(Mapping[str, str]):
                 yield name
 
     def __len__(self) -> int:
-        return len(self._first)
+        return sum(1 for _ in self)
 
     def __repr__(self) -> str:
         return f"Headers({list(self.pairs)!r})"
@@ -97,7 +127,7 @@ class MessageReader:
             for block in blocks:
                 self._check_length(block)
                 headers = self._read(block, awaited)
-                if headers:
+                if headers is not None:
                     messages.append(headers)
         self._check_length(self._buffer)
         return messages
@@ -123,15 +153,21 @@ class MessageReader:
         end = block.find(_END_OF_LINE)
         name = block[len(_EVENT) : end] if end >= 0 else block[len(_EVENT) :]
         if name in self._wanted or (awaited and _action_id(block) in awaited):
-            return _parse(block)
+            return Headers.read(block)
         return None
 
     def _read_rest(self, block: bytes, awaited: Collection[str]) -> Headers | None:
         """A response, or an event that does not begin as Asterisk's do."""
-        headers = _parse(block)
+        headers = Headers.read(block)
         name = headers.get("Event")
         unwanted = name is not None and name.encode() not in self._wanted
-        return None if unwanted and headers.get("ActionID") not in awaited else headers
+        return (
+            None
+            if unwanted and headers.get("ActionID") not in awaited
+            else headers
+            if headers.pairs
+            else None
+        )
 
 
 def encode_action(action: str, action_id: str, headers: ActionHeaders) -> bytes:
@@ -173,11 +209,13 @@ def _action_id(block: bytes) -> str | None:
     return value.decode("utf-8", "replace")
 
 
-def _parse(block: bytes) -> Headers:
-    pairs = []
+def _parse(block: bytes) -> Iterator[tuple[str, str]]:
     for line in block.decode("utf-8", "replace").split("\r\n"):
         name, colon, value = line.partition(":")
         if colon and name:
-            # One blank only: what follows it may be the indentation of a command's output.
-            pairs.append((name, value[1:] if value[:1] == " " else value))
-    return Headers(pairs)
+            yield name, _value(value)
+
+
+def _value(text: str) -> str:
+    """What stands behind the colon; one blank only: a second is the indentation of a command's output."""
+    return text[1:] if text[:1] == " " else text

@@ -264,11 +264,13 @@ class Session(asterisk.manager.Manager):  # type: ignore[misc]
         answer = self._awaited.get(action_id)
         if answer is not None:
             answer.take(headers)
-        elif headers.get("Event") == _FULLY_BOOTED:
+            return
+        name = headers.get("Event")
+        if name == _FULLY_BOOTED:
             self._booted = True
             self._boot_known.set()
-        elif "Event" in headers and not action_id.startswith(self._identity):
-            event = Event(headers["Event"], headers)
+        elif name is not None and not action_id.startswith(self._identity):
+            event = Event(name, headers)
             with self._state:
                 if self._early is None:
                     self._deliver(event)

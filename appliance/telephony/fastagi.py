@@ -39,6 +39,9 @@ class CallerLeg(AGI):  # type: ignore[misc]
         while line := self._line():
             key, _, value = line.partition(":")
             self.env[key.strip()] = value.strip()
+        told = (value.partition("=") for key, value in self.env.items() if key.startswith("agi_arg_"))
+        # What the dialplan has told along need not be asked, until it is set or an application has run.
+        self._told = {variable: value for variable, is_told, value in told if is_told}
 
     # --- what a dialog says and asks
 
@@ -58,10 +61,14 @@ class CallerLeg(AGI):  # type: ignore[misc]
 
     def set(self, variable: str, value: str) -> None:
         """Set a channel variable or a writable function such as CALLERID(name)."""
-        self.set_variable(variable, value)
+        if self._told.get(variable) != value:
+            self._told.pop(variable, None)
+            self.set_variable(variable, value)
 
     def get(self, variable: str) -> str:
         """A channel variable's value, '' when it is not set."""
+        if variable in self._told:
+            return self._told[variable]
         return str(self.execute("GET VARIABLE", variable)["result"][1])
 
     def play(self, sound: str, keys: str = "") -> str:
@@ -78,6 +85,7 @@ class CallerLeg(AGI):  # type: ignore[misc]
 
     def run(self, application: str, *arguments: str) -> None:
         """Run a dialplan application. Raises CallerHungUp when the caller is gone afterwards."""
+        self._told.clear()
         self.execute("EXEC", application, self._quote(",".join(arguments)))
 
     # --- the conversation with Asterisk

@@ -251,6 +251,7 @@ def test_people_and_folders_are_made(tools: Path, tmp_path: Path) -> None:
     assert found["asterisk"] == (702, 701, 0o2750)  # closed to the page
     assert found["asterisk/etc"] == (702, 701, 0o2750)  # read-only for Asterisk
     assert found["asterisk/log"] == (701, 701, 0o2770)
+    assert found["asterisk/db/astdb.sqlite3"] == (701, 701, 0o660)  # both may write
     assert found["spool/recordings"] == (702, hotline, 0o2770)
 
 

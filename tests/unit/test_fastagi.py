@@ -47,6 +47,22 @@ def test_commands_and_answers() -> None:
     ]
 
 
+def test_what_the_dialplan_has_told_along_is_not_asked_until_it_may_have_changed() -> None:
+    hello = HELLO.replace("\n\n", "\nagi_arg_3: STEP=arrived\nagi_arg_4: TICKET=\nagi_arg_5: TO=a=b\n\n")
+    answers = "200 result=1\n200 result=1 (greeted)\n200 result=0\n200 result=1 (4711)\n"
+    sent = io.BytesIO()
+    caller = CallerLeg(io.BytesIO((hello + answers).encode()), sent)
+    assert (caller.get("STEP"), caller.get("TICKET"), caller.get("TO")) == ("arrived", "", "a=b")
+    caller.set("TICKET", "")  # it is that already
+    assert sent.getvalue() == b""
+    caller.set("STEP", "greeted")
+    assert caller.get("STEP") == "greeted"
+    caller.run("Dial", "PJSIP/desk_1")
+    assert caller.get("TICKET") == "4711", "an application may have changed anything"
+    asked = [line.split()[0] for line in sent.getvalue().decode().splitlines()]
+    assert asked == ["SET", "GET", "EXEC", "GET"]
+
+
 @pytest.mark.parametrize(
     "answers",
     [
