@@ -120,14 +120,18 @@ class _House:
     def department(self, name: str) -> Department | None:
         return department(self._db, name)
 
-    def enter_department(self, department: Department) -> None:
-        """Nothing is kept of a call that is none."""
+    def enter_department(self, department: Department, *, handed_over: bool = False) -> None:  # noqa: ARG002
+        self._leg.set("DEPARTMENT", department.name)
 
     @contextmanager
-    def place_in_line(self, department: Department, agent: str = "") -> Iterator[_Place]:
+    def place_in_line(
+        self, department: Department, agent: str = "", *, handed_over: bool = False
+    ) -> Iterator[_Place]:
         arrived = self._now
         others_from = arrived + timedelta(seconds=department.language_wait_seconds)
-        caller = WaitingCaller(_CALL, department.name, department.language, arrived, others_from, agent)
+        caller = WaitingCaller(
+            _CALL, department.name, department.language, arrived, others_from, agent, handed_over
+        )
         yield _Place(self._db, caller, self._agents, self._now)
 
     def on_call(self, department: Department) -> OnCall:
@@ -155,14 +159,6 @@ class _House:
 
     def is_staffed(self, department: Department) -> bool:
         return any(agent.is_present() and department.name in agent.departments for agent in self._agents)
-
-    def belongs_to(self, department: Department) -> None:
-        """Nobody is handed over."""
-
-    @contextmanager
-    def kept_for(self, colleague: Colleague, department: Department) -> Iterator[_Place]:
-        with self.place_in_line(department, colleague.agent) as place:
-            yield place
 
     def was_left_alone(self) -> bool:
         return False
