@@ -164,8 +164,11 @@ def section_of(document: Document, kind: str, name: str) -> Section | None:
 
 def differences(entered: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, str]:
     """The fields in which what is saved now differs from what was entered, with what is saved."""
-    return {
-        name: ", ".join(value) if isinstance(value, list) else str(value)
-        for name, value in now.items()
-        if entered.get(name) != value
-    }
+    return {name: _said(value) for name, value in now.items() if entered.get(name) != value}
+
+
+def _said(value: object) -> str:
+    """A field's value in one line; rows have several parts."""
+    if isinstance(value, list):
+        return ", ".join(_said(part) for part in value)
+    return " ".join(filter(None, value)) if isinstance(value, tuple) else str(value)

@@ -128,6 +128,14 @@ def test_the_second_of_two_who_edit_the_same_is_told_and_may_insist(office: SetU
     assert office.section("department", "accounting")["mailbox"] == "neu@x.example"
 
 
+def test_the_second_sees_which_special_days_are_saved_now(office: SetUpOffice) -> None:
+    first, second = office.form(WHERE), office.form(WHERE)
+    special = {"special_first": ["2027-05-01"], "special_last": [""], "special_times": ["10:00-12:00"]}
+    assert office.send(WHERE, first, **special).status_code == 303
+    page = text_of(office.send(WHERE, second, title="Kasse"))
+    assert de("form.now", value="2027-05-01 10:00-12:00") in page
+
+
 def test_two_who_edit_different_departments_do_not_meet(office: SetUpOffice) -> None:
     one, other = office.form(WHERE), office.form("/departments/support")
     assert office.send(WHERE, one, title="Kasse").status_code == 303
