@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import re
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import datetime
@@ -16,7 +17,7 @@ from sqlite_utils import Database
 from appliance.mail import files
 from appliance.mail.retention import remove_old, remove_orphans
 from appliance.settings import Settings
-from appliance.store import callbacks, changes, inbox, ledger, night, weekly
+from appliance.store import callbacks, changes, inbox, ledger, night, weekly, wishes
 from appliance.store.database import exclusive, open_store
 from appliance.store.forgetting import (
     Forgotten,
@@ -26,10 +27,14 @@ from appliance.store.forgetting import (
     leave_no_trace,
     number_of,
 )
+from appliance.telephony.prompts.install import install_again
 
 _FIELD: Final = re.compile(rb'"((?:[^"]|"")*)"')
 _TIME, _CALL, _CHANNEL = 2, 3, 4  # the places of a call record's fields, see cel_custom.conf.j2
 _HIDDEN: Final = b"x"
+_UNDECIDED_SECONDS: Final = 3600.0
+RESTORE_FOLDER: Final = "restore"
+"""Where uploaded backups wait for somebody to decide."""
 
 
 def forget_number(db: Database, settings: Settings, text: str) -> Forgotten:
@@ -47,6 +52,7 @@ def forget_number(db: Database, settings: Settings, text: str) -> Forgotten:
         for recording in settings.recordings.glob(f"{call}.*"):
             files.remove(recording)
     calls = set(forgotten.calls)
+    _remove_left_backups(db, settings, 0.0)
     for file in _record_files(settings):
         hide(file, lambda fields: fields[_CALL] in calls, number)
     for file in _log_files(settings):
@@ -68,6 +74,7 @@ def forget_old(db: Database, settings: Settings, before: datetime) -> None:
     for file in settings.recordings.glob("*.unreadable"):
         if file.stat().st_mtime < before.timestamp():
             file.unlink()
+    _remove_left_backups(db, settings, _UNDECIDED_SECONDS)
     for file in _record_files(settings):
         hide(file, lambda fields: float(fields[_TIME]) < before.timestamp(), None)
     empty_wal(db)
@@ -94,6 +101,9 @@ def factory_reset(db: Database, settings: Settings) -> None:
     for folder in (settings.spool, settings.own_recordings):
         for content in folder.glob("*/*"):
             _remove(content)
+    if settings.prompts.exists():
+        install_again(settings.prompts, recordings=settings.own_recordings)
+    _remove_left_backups(db, settings, 0.0)
     for file in [*_record_files(settings), *_log_files(settings)]:
         _overwrite(file)
     files.remove(settings.state / "box.toml")
@@ -136,6 +146,18 @@ def _hidden(line: bytes, concerns: Callable[[list[str]], bool], number: Number |
         hidden = number.pattern.sub(lambda match: _HIDDEN.decode() * len(match[0]), shown)
         pieces[:] = hidden.encode("latin-1")
     return bytes(pieces)
+
+
+def _remove_left_backups(db: Database, settings: Settings, age_seconds: float) -> None:
+    """Remove uploaded backups nobody has decided about, and what a power cut has left of unpacked ones."""
+    wish = wishes.waiting(db)
+    wanted = wish.values.get("file") if wish else None
+    for file in (settings.state / RESTORE_FOLDER).glob("*"):
+        if file.name != wanted and time.time() - file.stat().st_mtime >= age_seconds:
+            files.remove(file)
+    for folder in settings.state.glob(".backup-*"):  # younger ones are in use
+        if time.time() - folder.stat().st_mtime >= _UNDECIDED_SECONDS:
+            _remove(folder)
 
 
 def _record_files(settings: Settings) -> Iterator[Path]:

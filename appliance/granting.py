@@ -15,7 +15,7 @@ from typing import Any, Final
 from sqlite_utils import Database
 
 from appliance.backup import BackupError, restore
-from appliance.forgetting import factory_reset, forget_number
+from appliance.forgetting import RESTORE_FOLDER, factory_reset, forget_number
 from appliance.mail.letter import mail_address, new_letter
 from appliance.mail.server import connect, log_in, read_mail_server
 from appliance.mail.troubles import NO_SERVER, in_words, trouble_of
@@ -40,7 +40,6 @@ _TEST_WORDS: Final = {
         "Somebody ordered this mail on the telephone system's page. Callers' messages arrive like this.",
     ),
 }
-RESTORE_FOLDER: Final = "restore"
 Answer = tuple[str, dict[str, Any]]
 
 

@@ -18,7 +18,8 @@ from sqlite_utils import Database
 
 from appliance.backup import BackupError, check_backup, write_backup
 from appliance.diagnosis import write_bundle
-from appliance.granting import RESTORE_FOLDER, grant
+from appliance.forgetting import RESTORE_FOLDER
+from appliance.granting import grant
 from appliance.language import say
 from appliance.mail import files
 from appliance.settings import Settings

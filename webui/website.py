@@ -31,9 +31,9 @@ PUBLIC: Final = ("website.as_json", "website.badge")
 LOOK_SECONDS: Final = 1.0
 PER_SECOND: Final = 50
 _COLOURS: Final = {
-    State.FREE: "#2f8f5b",
-    State.BUSY: "#d9822b",
-    State.NOBODY: "#b3541e",
+    State.FREE: "#1f7a49",
+    State.BUSY: "#a85a0a",
+    State.NOBODY: "#9c3f10",
     State.CLOSED: "#5b6770",
     State.UNKNOWN: "#5b6770",
 }

@@ -1,6 +1,6 @@
 """The weekly report as an e-mail: the week's numbers as text, and as a page that prints on one sheet.
 
-The bars are cells of a table: mail programs show no SVG, and drop style sheets.
+The bars are letters: mail programs show no SVG and drop style sheets, and printers leave backgrounds out.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ _COLOURS = {
     "closed": "#9aa7b0",
     "open": "#c9d2d8",
 }
-_BAR_PIXELS = 320
+_BAR_LETTERS = 28
+_BLOCK = "&#9608;"
 _WORDS = {
     "de": {
         "weekdays": "Montag Dienstag Mittwoch Donnerstag Freitag Samstag Sonntag",
@@ -153,17 +154,14 @@ def _table(words: Mapping[str, str], first: str, rows: Iterable[tuple[str, Figur
 
 
 def _bar(words: Mapping[str, str], figures: Figures, most: int) -> str:
+    """A bar of letters: it prints, and no mail program squeezes it."""
     pieces = "".join(
-        f'<td title="{html.escape(words[group])}: {count}" style="background:{_COLOURS[group]};height:14px;'
-        f'width:{max(2, round(_BAR_PIXELS * count / most))}px"></td>'
+        f'<span title="{html.escape(words[group])}: {count}" style="color:{_COLOURS[group]}">'
+        f"{_BLOCK * max(1, round(_BAR_LETTERS * count / most))}</span>"
         for group, count in figures.groups.items()
         if count
     )
-    return (
-        f'<table role="presentation" style="border-collapse:collapse"><tr>{pieces}</tr></table>'
-        if pieces
-        else ""
-    )
+    return f'<span aria-hidden="true" style="white-space:nowrap;letter-spacing:-1px">{pieces}</span>'
 
 
 def _text(facts: ReportLetterFacts, title: str) -> str:

@@ -312,6 +312,7 @@ def bomb(contents: Contents) -> None:
         (bomb, False, "too large", "größer"),
         (lambda c: c.update({"store.db": b"SQLite format 3\0" + b"x" * 9000}), True, "store", "beschädigt"),
         (lambda c: c.update({"messages/1.3.wav": b"other"}), False, "damaged", "beschädigt"),
+        (lambda c: c.update({"messages/1.3.wav": b"vaw" * 1000 + b"1.3"}), False, "damaged", "beschädigt"),
         (in_store("CREATE TRIGGER t AFTER INSERT ON users BEGIN SELECT 1; END"), True, "store", "Speicher"),
         (in_store("CREATE TABLE more (x)"), True, "store", "Speicher"),
         (in_store("UPDATE departments SET mailbox = 'nowhere'"), True, "config", "mailbox"),

@@ -232,6 +232,24 @@ def test_after_the_retention_time_nothing_is_in_any_file_but_what_is_owed(
     assert not list(settings.spool.rglob("*.*"))
 
 
+def test_backups_nobody_decides_about_go(db: Database, settings: Settings) -> None:
+    wishes.answer(db, 1, "done")
+    wishes.ask(db, "restore", by_page("ada"), times.now(), file="upload-wanted")
+    folder = settings.state / "restore"
+    folder.mkdir()
+    left = settings.state / ".backup-left"
+    left.mkdir()
+    for name in ("upload-wanted", "upload-old", "upload-new"):
+        (folder / name).write_bytes(b"x")
+    for path in (folder / "upload-wanted", folder / "upload-old", left):
+        os.utime(path, (LONG_AGO.timestamp(), LONG_AGO.timestamp()))
+    forget_old(db, settings, times.now() - timedelta(days=90))
+    assert {file.name for file in folder.iterdir()} == {"upload-wanted", "upload-new"}
+    assert not left.exists()
+    forget_number(db, settings, HIS)
+    assert [file.name for file in folder.iterdir()] == ["upload-wanted"]
+
+
 def test_what_is_owed_and_what_is_young_stays(db: Database, settings: Settings) -> None:
     forget_old(db, settings, times.now() - timedelta(days=90))
     assert {call for (call,) in db.execute("SELECT call FROM messages").fetchall()} >= {"his.2", "her.2"}

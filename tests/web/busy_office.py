@@ -67,6 +67,11 @@ def busy_office(folder: Path) -> tuple[BoxOfSettings, Settings, Database]:
         _history(db, departments)
         _now(db, departments[0], agents[0])
         _messages(db, settings, departments)
+    for serial, agent, port in (("b1", agents[0], "/dev/ttyACM0"), ("b2", agents[1], "")):
+        db.execute(
+            "INSERT INTO boxes (serial, agent, port, firmware, seen_at) VALUES (?, ?, ?, '1', ?)",
+            [serial, agent, port, ago(30)],
+        )
     show_attention(db, [("mail", "1 Nachricht wartet auf den Mailserver: Er ist nicht zu erreichen",
                          "1 message waits for the mail server: it cannot be reached")])  # fmt: skip
     troubled = LineState("isdn", "bri-ptp", 4, 0, 4, Trouble.NO_SIGNAL)
@@ -79,6 +84,7 @@ def busy_office(folder: Path) -> tuple[BoxOfSettings, Settings, Database]:
 def _open_at_any_time(config: str) -> str:
     """The office is in the middle of its day whenever the tests run, on holidays, too."""
     config = re.sub(r"^hours = \{.*\}$", 'hours = { mon-sun = "00:00-24:00" }', config, flags=re.MULTILINE)
+    config = config.replace("public_status = false", "public_status = true")
     return config.replace("closed_on_holidays = true", "closed_on_holidays = false")
 
 

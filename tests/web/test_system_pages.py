@@ -23,6 +23,7 @@ from appliance.store.config import export_config, import_config, read_config
 from appliance.store.database import open_store
 from appliance.store.liveness import Alive
 from tests.unit.test_backup import EXAMPLE, add_call, add_message
+from tests.unit.test_config_rota import WITH_ROTA
 from tests.web.visiting import HERE, Visitor, lamp, post, visitor, words
 from webui import create_app, website
 from webui.texts import TEXTS
@@ -439,7 +440,10 @@ def test_who_asks_again_gets_no_body_and_foreign_pages_may_read(admin: Visitor) 
 
 
 def test_today_shows_who_is_on_duty_and_which_desk_boxes_are_there(admin: Visitor, db: Database) -> None:
-    assert 'id="on-duty"' in page(admin, "/") or not db.execute("SELECT 1 FROM rotas").fetchone()
+    import_config(db, read_config(WITH_ROTA))
+    assert words(page(admin, "/"), "on-duty").startswith("Rufbereitschaft Technik ")
+    import_config(db, read_config(EXAMPLE.read_text("utf-8")))
+    assert 'id="on-duty"' not in page(admin, "/")
     lamp(db, "supervisor", "green")
     with db.conn:
         for serial, agent, port in (("b1", "anna", "/dev/x"), ("b2", "bert", ""), ("b3", "", "/dev/y")):
