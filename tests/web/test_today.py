@@ -254,7 +254,7 @@ def test_an_empty_store_says_what_to_do(path: Path) -> None:
     client = visitor(create_app(path))
     client.sign_in(open_store(path), "ada")
     page = get(client)
-    assert "freizeichen config import" in page
+    assert 'href="/setup"' in page
     assert "Noch nicht eingerichtet" in page
 
 
