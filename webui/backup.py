@@ -65,9 +65,9 @@ def make() -> AnyResponse:
 @pages.post("/upload")
 def upload() -> AnyResponse:
     """Look at a backup whole and say what is in it; nothing is taken over yet."""
-    _sweep()
     file = request.files.get("file")
     path = Path(str(file.stream.name)) if file is not None and file.filename else None
+    _sweep(path)
     if file is None or path is None:
         return refusal("backup.none", 400)
     file.stream.close()
@@ -111,8 +111,8 @@ def _uploads() -> list[str]:
     return [file.name for file in _folder().glob("upload-*")]
 
 
-def _sweep() -> None:
+def _sweep(newest: Path | None) -> None:
     """What nobody has decided about for an hour goes."""
     for file in _folder().glob("upload-*"):
-        if time.time() - file.stat().st_mtime > _KEPT_SECONDS:
+        if file != newest and time.time() - file.stat().st_mtime > _KEPT_SECONDS:
             file.unlink(missing_ok=True)

@@ -241,6 +241,8 @@ def test_backups_nobody_decides_about_go(db: Database, settings: Settings) -> No
     left.mkdir()
     for name in ("upload-wanted", "upload-old", "upload-new"):
         (folder / name).write_bytes(b"x")
+    now = times.now().timestamp()
+    os.utime(folder / "upload-new", (now, now))
     for path in (folder / "upload-wanted", folder / "upload-old", left):
         os.utime(path, (LONG_AGO.timestamp(), LONG_AGO.timestamp()))
     forget_old(db, settings, times.now() - timedelta(days=90))

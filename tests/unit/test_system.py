@@ -166,6 +166,7 @@ def test_a_supervisor_that_runs_is_left_to_do_it(db: Database, settings: Setting
         granting.start()
         done = run(settings, "forget", "0176 12345678", "--json")
     granting.stop()
+    assert done.exit_code == 0, done.output
     assert json.loads(done.stdout)["calls"] == 1
     assert db.execute("SELECT count(*) FROM calls").fetchone() == (0,)
 
