@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,8 @@ from appliance.hotline.numbers import dialled_forms, to_e164
 from appliance.store.changes import SECRET
 from appliance.store.database import exclusive
 from appliance.store.office import office_facts
+
+_CHECKPOINTS = 50
 
 
 class CannotForget(ValueError):
@@ -106,12 +109,17 @@ def leave_no_trace(db: Database) -> None:
     Waits for whoever is just reading. Raises sqlite3.Error when that takes too long; later it works.
     """
     db.execute("VACUUM")
-    empty_wal(db)
+    if not any(empty_wal(db) for _ in range(_CHECKPOINTS)):
+        raise sqlite3.OperationalError("the store is being read without end")
 
 
 def empty_wal(db: Database) -> bool:
     """Bring every commit into the file itself and cut the WAL off; False while somebody still reads it."""
-    return bool(db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0)
+    db.execute("PRAGMA busy_timeout = 200")  # meanwhile nobody else can write: calls go first
+    try:
+        return bool(db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0)
+    finally:
+        db.execute("PRAGMA busy_timeout = 10000")
 
 
 def _refuse_what_is_set_up(db: Database, number: Number) -> None:
