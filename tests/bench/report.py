@@ -22,7 +22,8 @@ _INTRODUCTION = """\
 Written by `make bench`; every row says when, where and how it was measured (`make bench ARGS=--help`, and
 the row's own module in this folder). Ours and theirs are measured in turn in one run. A ratio is that of the
 medians (or of the quantile that is named), in brackets its 95 % bootstrap interval. Seconds depend on the
-machine and on what else it does: only ratios and counts can be compared with those of another run.
+machine and on what else it does (see the load of each row): only ratios and counts can be compared with those
+of another run, and on a busy machine even a ratio's 99th percentile is that of the neighbours.
 """
 
 
