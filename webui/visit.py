@@ -28,9 +28,8 @@ PLACES: Final = {
     "agents": "/agents",
     "prompts": "/prompts",
     "numbers": "/numbers",
-    "system": "/system",
 }
-# The tabs of the system.
+# The tabs of the system, the last place; its first one that somebody may open is where he gets there.
 SYSTEM: Final = {
     "system": "/system",
     "changes": "/system/changes",
@@ -114,14 +113,16 @@ def show(template: str, status: int = 200, **values: Any) -> Response:
     t = values.pop("t", None) or texts()
     visitor = user()
     facts = office_facts(store())
+    places = {place: address for place, address in PLACES.items() if may_open(visitor, f"{place}.page")}
+    parts = {part: address for part, address in SYSTEM.items() if may_open(visitor, f"{part}.page")}
     page = part(
         current_app,
         template,
         t=t,
         office=facts.name or t("setup.office"),
         user=visitor,
-        places={place: address for place, address in PLACES.items() if may_open(visitor, f"{place}.page")},
-        parts={part: address for part, address in SYSTEM.items() if may_open(visitor, f"{part}.page")},
+        places=places | ({"system": next(iter(parts.values()))} if parts else {}),
+        parts=parts,
         place="system" if request.blueprint in SYSTEM else request.blueprint,
         here=request.blueprint,
         csrf=csrf(),

@@ -117,6 +117,13 @@ def test_an_agent_presses_his_own_button_and_the_night_switch(agent: Visitor, db
     assert night_mode(db) == "night"
 
 
+def test_an_agent_is_led_to_every_place_he_may_open_and_to_no_other(agent: Visitor) -> None:
+    page = agent.get("/").get_data(as_text=True)
+    places = re.findall(r'href="([^"]+)"', page.split('<nav class="places"')[1].split("</nav>")[0])
+    assert places == ["/", "/inbox", "/prompts", "/numbers", "/lines"]
+    assert not any(agent.get(place).status_code in (303, 401, 403) for place in places)
+
+
 def test_an_agent_sees_which_buttons_are_not_his(agent: Visitor) -> None:
     page = get(agent)
     assert "disabled" not in element(page, "station-anna").attributes
