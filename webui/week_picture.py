@@ -10,7 +10,7 @@ from appliance.hotline.hours import DAY_MINUTES, Hours, SpecialDays, clock_text
 
 WIDTH: Final = 720
 ROW: Final = 26
-LEFT: Final = 64
+LEFT: Final = 84
 TOP: Final = 20
 AHEAD_DAYS: Final = 42
 
