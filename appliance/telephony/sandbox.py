@@ -17,8 +17,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import click
-import rich.console
-import rich.progress
 
 from appliance.telephony.debian_archive import (
     PreparationError,
@@ -281,8 +279,7 @@ def locked(file: Path, progress: Progress) -> Iterator[None]:
 @contextmanager
 def shown_progress(title: str = "Asterisk") -> Iterator[Progress]:
     """Progress for people, on standard error: a moving bar on a terminal, else a line per step."""
-    console = rich.console.Console(stderr=True)
-    if not console.is_terminal:
+    if not sys.stderr.isatty():
         last = ("", -1)
 
         def line(step: str, percent: int) -> None:
@@ -294,7 +291,11 @@ def shown_progress(title: str = "Asterisk") -> Iterator[Progress]:
 
         yield line
         return
-    with rich.progress.Progress(console=console, transient=True) as bars:
+    # The supervisor reaches this module, but never this line: it starts and lives without what is drawn with.
+    from rich.console import Console
+    from rich.progress import Progress as Bars
+
+    with Bars(console=Console(stderr=True), transient=True) as bars:
         task = bars.add_task(title, total=100)
         yield lambda step, percent: bars.update(task, description=f"{title}: {step}", completed=percent)
 
