@@ -1,4 +1,4 @@
-"""What lies on the boot partition: the Pi's own programs and settings, each slot's kernel and first system."""
+"""What lies on the boot partition: the Pi's own programs, settings, each slot's kernel and first system."""
 
 from __future__ import annotations
 

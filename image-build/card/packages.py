@@ -23,7 +23,7 @@ from appliance.telephony.debian_archive import (
 )
 from appliance.telephony.sandbox import SUITE, cache_folder
 
-LIST = Path(__file__).parents[1] / "packages"
+LISTS = tuple(Path(__file__).parents[1] / name for name in ("packages", "packages-of-the-card"))
 ARCHITECTURE = "arm64"
 LIBRARIES = "aarch64-linux-gnu"
 _COMPONENTS = "main non-free-firmware"  # raspi-firmware is in the second
@@ -45,10 +45,9 @@ LEFT_OUT = re.compile(
 )
 
 
-def wanted() -> list[str]:
-    """The packages named in the list."""
-    lines = LIST.read_text().splitlines()
-    return [line for line in lines if line and not line.startswith("#")]
+def listed(file: Path) -> list[str]:
+    """The entries of a list, one a line, with comments."""
+    return [line for line in file.read_text().splitlines() if line and not line.startswith("#")]
 
 
 def apt_for(folder: Path, architecture: str, progress: Progress) -> PrivateApt:
@@ -63,7 +62,7 @@ def apt_for(folder: Path, architecture: str, progress: Progress) -> PrivateApt:
 
 def on_the_card(apt: PrivateApt) -> list[str]:
     """The archives, with their versions, whose content lies on the card."""
-    found = apt.archives_needed_by(wanted())
+    found = apt.archives_needed_by([package for file in LISTS for package in listed(file)])
     return [archive for archive in found if not LEFT_OUT.fullmatch(name_of_archive(archive))]
 
 

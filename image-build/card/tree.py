@@ -16,7 +16,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from appliance.telephony.debian_archive import PreparationError
-from card.packages import LIBRARIES, Tools
+from card.packages import LIBRARIES, Tools, listed
 
 REPOSITORY = Path(__file__).parents[2]
 TREE = REPOSITORY / "image-build/root"
@@ -30,59 +30,6 @@ from appliance.cli import main
 main()
 """
 
-# Nobody reads on the box; the licences stay.
-_NOT_NEEDED = (
-    *(
-        "usr/include",
-        "usr/share/man",
-        "usr/share/info",
-        "usr/share/locale",
-        "usr/share/lintian",
-        "usr/share/bug",
-    ),
-    *(
-        "usr/share/doc-base",
-        "usr/share/gcc",
-        "usr/share/gdb",
-        "usr/share/initramfs-tools",
-        "usr/lib/raspi-firmware",
-    ),
-    *(
-        "usr/share/bash-completion",
-        "usr/share/zsh",
-        "usr/share/python3",
-        "usr/share/dbus-1",
-        "usr/share/polkit-1",
-    ),
-    *(
-        "usr/lib/systemd/catalog",
-        "usr/lib/binfmt.d",
-        "etc/cron.d",
-        "etc/cron.daily",
-        "etc/default/raspi-firmware",
-    ),
-    *(
-        "etc/dpkg",
-        "etc/init.d",
-        "etc/initramfs",
-        "etc/kernel",
-        "etc/logrotate.d",
-        "etc/runit",
-        "etc/sv",
-        "etc/ufw",
-    ),
-    *(
-        "etc/update-motd.d",
-        "etc/rc0.d",
-        "etc/rc1.d",
-        "etc/rc2.d",
-        "etc/rc3.d",
-        "etc/rc4.d",
-        "etc/rc5.d",
-        "etc/rcS.d",
-    ),
-    *("etc/rc6.d", "usr/lib/dracut", "boot", "etc/modules-load.d"),
-)
 # Keys of ssh lie on the data partition, users and indexes are made here, nobody sits at the box. Without
 # udev's database of hardware names every card still finds its driver.
 _NOT_STARTED = (
@@ -92,20 +39,8 @@ _NOT_STARTED = (
 )
 _DOCUMENTS = re.compile(r".*\.(a|la|pc|h|md5sum)")
 _FOLDERS = (
-    "boot/firmware",
-    "data",
-    "dev",
-    "etc/ssl/certs",
-    "home",
-    "mnt",
-    "proc",
-    "root",
-    "run",
-    "srv",
-    "sys",
-    "tmp",
-    "var/lib/freizeichen",
-    "var/lib/systemd",
+    *("boot/firmware", "data", "dev", "etc/ssl/certs", "home", "mnt", "proc"),
+    *("root", "run", "srv", "sys", "tmp", "var/lib/freizeichen", "var/lib/systemd"),
 )
 
 
@@ -257,7 +192,7 @@ def _sounds(folder: Path) -> None:
 
 
 def _take_out(root: Path) -> None:
-    for name in _NOT_NEEDED:
+    for name in listed(REPOSITORY / "image-build/taken-out"):
         shutil.rmtree(root / name, ignore_errors=True)
         if (root / name).is_file():
             (root / name).unlink()
