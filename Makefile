@@ -5,7 +5,7 @@ demo: setup ; @.venv/bin/freizeichen demo $(if $(ONCE),--once)  ## Start the who
 test: setup ; @.venv/bin/python -m pytest -n 4 --dist worksteal $(ARGS)  ## Run every test, the linters and the type checks; ARGS goes to pytest
 estimate: setup ; @.venv/bin/python -m tests.estimate $(ARGS)  ## Measure the expected wait against app_queue in simulated lines, a few minutes; ARGS=--help tells the options
 image: setup ; @PYTHONPATH=. .venv/bin/python image-build/make_image.py $(ARGS)  ## Make the card image for the Raspberry Pi in .image; a quarter of an hour the first time
-test-image: setup $(if $(wildcard .image/*.img.xz),,image) ; @PYTHONPATH=image-build .venv/bin/python -m tests.image.boot_card $(ARGS)  ## Boot the card image of .image (made if there is none) in an emulated machine and use it
+test-image: setup ; @$(if $(ARGS)$(wildcard .image/*.img.xz),,$(MAKE) --no-print-directory image &&) PYTHONPATH=image-build .venv/bin/python -m tests.image.boot_card $(ARGS)  ## Boot the card image of .image (made if there is none) in an emulated machine and use it
 lint: setup ; @.venv/bin/python -m pytest -q tests/test_house.py  ## Run the linters, the type checks and the rules of the house only
 setup: ; @python3 .make/setup  ## Make .venv with all libraries; does nothing when it is up to date
 lock: setup ; @.make/lock $(if $(UPGRADE),--upgrade)  ## Write requirements.lock from pyproject.toml; UPGRADE=1 takes newer versions

@@ -25,6 +25,7 @@ OUTSIDE = "10.0.2.2"
 """The address of this machine as the box sees it."""
 _CARD_BYTES = 4 * 1024**3
 _BLOCK = 1024 * 1024
+_SHOWN = "systemd.journald.forward_to_console=1 systemd.journald.max_level_console=info"
 
 
 class CardError(AssertionError):
@@ -130,7 +131,7 @@ class Card:
                     *("-accel", "tcg,thread=multi", "-smp", "2", "-m", "1024"),
                     *("-nodefaults", "-nographic", "-no-reboot", "-serial", f"file:{self.console}"),
                     *("-kernel", str(parts["vmlinuz"]), "-initrd", str(parts["initramfs"])),
-                    *("-append", f"{told} console=ttyAMA0"),
+                    *("-append", f"{told} console=ttyAMA0 {_SHOWN}"),
                     *("-drive", f"file={self._card},format=raw,if=virtio"),
                     *("-netdev", f"user,id=net,{forwarded},hostfwd=udp:127.0.0.1:{self.sip}-{_BOX}:5060"),
                     *("-device", "virtio-net-pci,netdev=net,romfile="),
