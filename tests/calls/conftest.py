@@ -54,6 +54,7 @@ language = "en"
 mailbox = "office@musterbuero.example"
 numbers = ["0931 555-20"]
 hours = {mon-sun = "00:00-24:00"}
+closed_on_holidays = false
 ring_seconds = 20
 wrap_up_seconds = 0
 message_seconds = 30

@@ -12,7 +12,7 @@ from appliance.telephony.prompts.sounds import samples
 from tests.calls.conftest import OFFICE, chooses_message
 from tests.calls.test_first_call import VOICE_OF_AGENT, VOICE_OF_CALLER
 
-CLOSED_OFFICE = OFFICE.replace('hours = {mon-sun = "00:00-24:00"}', 'hours = {mon-sun = "23:59-24:00"}')
+CLOSED_OFFICE = OFFICE.replace('mon-sun = "00:00-24:00"', '"2020-01-01..2099-12-31" = "closed"')
 
 
 def leaves_a_message(office: SimulatedOffice, number: str = "0931 555-10") -> str:

@@ -18,7 +18,7 @@ def test_a_caller_hears_on_which_day_and_when_it_opens_again(
     make_office: Callable[..., SimulatedOffice], supervisor: bool
 ) -> None:
     opens = datetime.now(ZoneInfo("Europe/Berlin")) + timedelta(days=3)
-    hours = f'{{ {DAYS[opens.weekday()]} = "08:30-17:00" }}'
+    hours = f'{{ {DAYS[opens.weekday()]} = "08:30-17:00" }}\nclosed_on_holidays = false'
     office = make_office(
         OFFICE.replace('hours = "always"', f"hours = {hours}"), supervisor=supervisor, shipped=True
     )

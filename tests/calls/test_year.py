@@ -109,8 +109,10 @@ def test_alone_asterisk_opens_and_closes_all_year_as_the_rules_say(alone: Simula
 def test_alone_a_call_hears_what_the_rules_say(
     make_office: Callable[..., SimulatedOffice], instant: str, prompt: str
 ) -> None:
-    hours = 'hours = {mon-fri = "08:00-17:00"}'
-    office = make_office(OFFICE.replace('hours = {mon-sun = "00:00-24:00"}', hours), supervisor=False)
+    config = OFFICE.replace('mon-sun = "00:00-24:00"', 'mon-fri = "08:00-17:00"').replace(
+        "closed_on_holidays = false", "closed_on_holidays = true"
+    )
+    office = make_office(config, supervisor=False)
     now = datetime.fromisoformat(instant)
     make_now(office.db, schedule_from(office.db, now - AWAY), now)
     caller = office.caller()
