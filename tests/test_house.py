@@ -164,6 +164,8 @@ def test_every_make_target_is_one_line_that_says_what_it_does() -> None:
         "demo",
         "test",
         "estimate",
+        "image",
+        "test-image",
         "lint",
         "setup",
         "lock",

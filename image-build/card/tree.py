@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
+from importlib import metadata
 from pathlib import Path
 
 from packaging.requirements import Requirement
@@ -71,9 +72,9 @@ def finish_tree(root: Path, version: str, epoch: int, tools: Tools) -> None:
     _as_the_scripts_would(root, version, tools)
     _take_out(root)
     _compile_python(root, epoch, tools)
-    for file in _everything(root):
-        if not file.is_symlink():
-            file.chmod(file.stat().st_mode & 0o755)  # no program runs as somebody else
+    for place in _everything(root):
+        if not place.is_symlink():
+            place.chmod(place.stat().st_mode & 0o755)  # no program runs as somebody else
 
 
 def _copy(source: Path, target: Path) -> None:
@@ -100,14 +101,8 @@ def needed_libraries() -> list[str]:
         if name in needed or (requirement.marker and not requirement.marker.evaluate(on_the_box)):
             continue
         needed[name] = paragraphs[name]
-        waiting += _requirements(name)
+        waiting += metadata.requires(name) or []
     return [needed[name] for name in sorted(needed)]
-
-
-def _requirements(name: str) -> list[str]:
-    from importlib import metadata
-
-    return metadata.requires(name) or []
 
 
 def _install_libraries(target: Path) -> None:
