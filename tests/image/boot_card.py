@@ -122,7 +122,7 @@ class Story:
         """Started again it answers calls from outside; how soon is printed."""
         card = self.card
         card.boot()
-        call = self._call(10 * 60)
+        call = self._call(self._patience_seconds)
         outside_seconds = time.monotonic() - card.started
         if not call.hears_speech(60):
             raise CardError("the call is answered with silence")
@@ -153,29 +153,34 @@ class Story:
         return f"message kept; {checked.strip().splitlines()[-1]}"
 
     def plug_is_pulled(self) -> str:
-        """Without a warning, and again: file system clean, message and office still there, calls answered."""
+        """Pulled without a warning, and the head of the data partition spoilt: all is mended, nothing lost."""
         card = self.card
-        kept = card.run(f"cd {_STATE}/spool/messages; find . -type f -exec sha256sum '{{}}' + | sort")
+        listing = f"cd {_STATE}/spool/messages; find . -type f -exec sha256sum '{{}}' + | sort"
+        kept = card.run(listing)
         card.run("sync")
         card.pull_the_plug()
+        card.overwrite(4, b"\xff" * (1 << 20))
         card.boot()
-        call = self._call(10 * 60)
+        call = self._call(self._patience_seconds)
         seconds = time.monotonic() - card.started
         call.hang_up()
         card.wait_for("ssh answers", lambda: card.run("true") == "")
-        if card.run(f"cd {_STATE}/spool/messages; find . -type f -exec sha256sum '{{}}' + | sort") != kept:
+        if card.run(listing) != kept or not kept:
             raise CardError("messages differ from before")
         return f"call answered {seconds:.1f} s after switching on, message unchanged"
 
-    def data_is_spoilt(self) -> str:
-        """The data partition is overwritten: it says so, and calls are still answered by Asterisk."""
+    def data_is_gone(self) -> str:
+        """Nothing is left of the data partition: the box says so, and starts with an empty one in memory."""
         card = self.card
         card.shut_down()
-        card.overwrite(4, b"\xff" * (1 << 20))
+        card.wipe_data()
         card.boot()
         card.wait_for("it says so", lambda: b"everything is kept in memory" in card.console.read_bytes())
         card.wait_for("the page answers", card.shows_page)
-        return "said on the console, page answers"
+        card.wait_for("ssh answers", lambda: card.run("true") == "")
+        card.wait_for("all is started", self._nothing_waits)
+        self._all_well()
+        return "said on the console; page and services run"
 
     def _call(self, seconds: float) -> OutsideCall:
         try:
@@ -222,7 +227,7 @@ def main(image: Path | None, folder: Path, patience: int) -> None:
         story.answers,
         story.takes_a_message,
         story.plug_is_pulled,
-        story.data_is_spoilt,
+        story.data_is_gone,
     ]
     try:
         for number, part in enumerate(parts, start=1):

@@ -109,6 +109,11 @@ class Card:
             card.seek(PARTITIONS[partition][0] + offset)
             card.write(content)
 
+    def wipe_data(self) -> None:
+        """Leave only zeros of the data partition, the last one."""
+        os.truncate(self._card, PARTITIONS[4][0])
+        os.truncate(self._card, _CARD_BYTES)
+
     # The machine
 
     def boot(self) -> None:
