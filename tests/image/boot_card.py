@@ -153,7 +153,7 @@ class Story:
         return f"message kept; {checked.strip().splitlines()[-1]}"
 
     def plug_is_pulled(self) -> str:
-        """Pulled without a warning, and the head of the data partition spoilt: all is mended, nothing lost."""
+        """Pulled without a warning, and the data partition's head spoilt: it is mended, nothing is lost."""
         card = self.card
         listing = f"cd {_STATE}/spool/messages; find . -type f -exec sha256sum '{{}}' + | sort"
         kept = card.run(listing)
