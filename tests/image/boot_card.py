@@ -106,9 +106,8 @@ class Story:
     def set_up(self) -> str:
         """A line and an office are set up, and survive switching off."""
         card = self.card
-        here = ROOT / "appliance"
         line = SipLine("exchange", OUTSIDE, 5060)
-        with tempfile.TemporaryDirectory(dir=here.parent / ".image") as folder:
+        with tempfile.TemporaryDirectory() as folder:
             Settings(Path(folder), lines=(line,)).write()
             settings = (Path(folder) / "box.toml").read_text()
         card.run(card.as_supervisor(f"umask 0007; cat > {_STATE}/box.toml"), given=settings)
