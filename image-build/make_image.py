@@ -1,4 +1,4 @@
-"""Makes the card image: `make image`. No root is needed.
+"""Makes the card image: `make image`. Nothing is mounted or installed for it.
 
 Debian's packages are fetched and unpacked, none of their scripts is run
 (decisions/0003-no-script-of-a-package-is-run.md).

@@ -1,1 +1,1 @@
-"""Makes the card image of the box from Debian's packages, without root and without running their scripts."""
+"""Makes the card image of the box from Debian's packages, without running their scripts."""
