@@ -174,7 +174,7 @@ class Story:
         card.shut_down()
         card.wipe_data()
         card.boot()
-        card.wait_for("it says so", lambda: b"everything is kept in memory" in card.console.read_bytes())
+        card.wait_for("it says so", lambda: b"everything is kept in memory" in card.printed())
         card.wait_for("the page answers", card.shows_page)
         card.wait_for("ssh answers", lambda: card.run("true") == "")
         card.wait_for("all is started", self._nothing_waits)

@@ -154,6 +154,10 @@ class Card:
         """What this start printed."""
         return self._folder / f"console-{self._boots}.log"
 
+    def printed(self) -> bytes:
+        """All that this start has printed so far."""
+        return self.console.read_bytes() if self.console.exists() else b""
+
     def pull_the_plug(self) -> None:
         """Switch off without a warning."""
         if self._process:
