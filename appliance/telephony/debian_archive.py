@@ -134,13 +134,16 @@ def machine_architecture() -> str:
 
 
 class PrivateApt:
-    """An apt of our own: lists, cache and sources in `folder`, one suite of one mirror.
+    """An apt of our own: lists, cache and sources in `folder`, one suite of one mirror, its part `main`
+    or the `components` named.
 
     It assumes that nothing is installed, so that what it fetches can stand alone. All
     methods raise PreparationError with apt's last words.
     """
 
-    def __init__(self, folder: Path, *, mirror: str, suite: str, architecture: str) -> None:
+    def __init__(
+        self, folder: Path, *, mirror: str, suite: str, architecture: str, components: str = "main"
+    ) -> None:
         if not KEYRING.exists():
             raise PreparationError(
                 f"{KEYRING} is missing, so Debian packages cannot be checked."
@@ -153,7 +156,7 @@ class PrivateApt:
         (folder / "status").touch()
         sources = folder / "sources.list"
         sources.write_text(
-            f"deb [arch={architecture} targets=Packages signed-by={KEYRING}] {mirror} {suite} main\n"
+            f"deb [arch={architecture} targets=Packages signed-by={KEYRING}] {mirror} {suite} {components}\n"
         )
         values = {
             "APT::Architecture": architecture,
