@@ -234,6 +234,8 @@ class ManagerLink:
                 return
             try:
                 call()
+            except ManagerLost as error:
+                log.info("%s: %s; it is told again with the next connection", self.name, error)
             except Exception:
                 log.exception("%s: error in a handler", self.name)
 

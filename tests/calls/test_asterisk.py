@@ -41,7 +41,7 @@ def the_manager_passes_on_what_matters(office: SimulatedOffice) -> None:
     rights = {user: office.asterisk.ask(f"manager show user {user}") for user in ("events", "orders")}
     assert "read perm: system,call\n" in rights["events"]
     assert "write perm: <none>\n" in rights["events"]
-    assert "write perm: call,reporting,originate\n" in rights["orders"]
+    assert "write perm: system,call,command,reporting,originate\n" in rights["orders"]
     rendered = (office.settings.asterisk / "etc" / "manager.conf").read_text()
     filters = [line for line in rendered.splitlines() if line.startswith("eventfilter")]
     music = ("MusicOnHoldStart", "MusicOnHoldStop")

@@ -107,6 +107,7 @@ def test_the_switch_commits_and_the_lamp_follows_what_is_committed(office: Offic
 
 
 def test_the_address_button_rings_the_chosen_phone_once_a_press(office: Office) -> None:
+    office.until(lambda: office.gpio.is_lit(ALIVE), "the panel looks: what is held by then is no press")
     office.gpio.bounces(ADDRESS, closed=True, times=5, chance=random.Random(1))
     office.until(lambda: office.rung == ["PJSIP/desk_1"], "the first phone rings")
     office.gpio.bounces(ADDRESS, closed=False, times=5, chance=random.Random(2))

@@ -184,9 +184,11 @@ def test_own_and_emergency_numbers_are_rung_by_no_way(office: Office, own_or_eme
 
 # Every place that makes Asterisk dial, and where what it dials was judged. A new one has to be thought about.
 DIALS_IN_THE_DIALPLAN = {
-    "PJSIP/${PHONE}": "an agent's phone, from the store",
+    "${PHONE}": "an agent's phone, from the store",
     "${RINGS}": "an agent's phone, or a number on duty that the config file was allowed",
     "${HASH(COLLEAGUE,device)}": "a desk phone, from the view `extensions`",
+    "${HASH(BACK,device)}": "the desk phone of who has handed the caller over, from the same view",
+    "${OUTSIDE_TO}": "a number outside that `HouseOfOneCall.outside` has let through, as for a callback",
     "${STRREPLACE(LINE,NUMBER,${SERVICE})}": "an emergency number of the country, rendered",
 }
 DIALS_IN_PYTHON = {
