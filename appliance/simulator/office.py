@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import itertools
 import json
 import os
@@ -10,8 +11,10 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import zlib
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from email import message_from_bytes, policy
@@ -47,18 +50,28 @@ _REGISTERED_AGAIN_SECONDS = 40  # the simulated phones register every 30 s
 _RTP_PORTS = 400
 _PORTS = (10_000, 18_000)  # below those the system hands out by itself
 _RTP_RANGE = (18_000, 32_000)
+_CLAIMS = 100  # an office has six ports, and a process has few offices at a time
+_claims: deque[int] = deque()
 
 
 def free_port(kind: socket.SocketKind = socket.SOCK_STREAM, address: str = _BOX_ADDRESS) -> int:
-    """A port nobody uses at this moment."""
+    """A port nobody uses at this moment, and which no other simulation is given before this one is over."""
+    folder = Path(tempfile.gettempdir()) / f"freizeichen-ports-{os.getuid()}"
+    folder.mkdir(exist_ok=True)
     while True:
         port = random.randrange(*_PORTS)
-        with socket.socket(socket.AF_INET, kind) as probe:
-            try:
+        claim = os.open(folder / str(port), os.O_RDWR | os.O_CREAT)
+        try:
+            fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            with socket.socket(socket.AF_INET, kind) as probe:
                 probe.bind((address, port))
-            except OSError:
-                continue
-            return port
+        except OSError:
+            os.close(claim)
+            continue
+        _claims.append(claim)
+        if len(_claims) > _CLAIMS:
+            os.close(_claims.popleft())
+        return port
 
 
 def _rtp_ports() -> range:
