@@ -395,7 +395,8 @@ class _Person:
         """Wait for the first of these sounds; the others are what it must not be taken for."""
         wanted = next(iter(sounds))
         leg = self._leg()
-        start = after.end_seconds if after else 0.0
+        wanted_sound = sounds[wanted]
+        start = hearing.may_begin(wanted_sound, after.end_seconds) if after else 0.0
 
         def listen() -> HeardPrompt | None:
             nonlocal start
@@ -403,7 +404,7 @@ class _Person:
             found = hearing.find_among(wanted, sounds, heard, after_seconds=start)
             if found is None or leg.heard_since is None:
                 # It may have begun; what lies further back has been listened to.
-                start = max(start, (len(heard) - len(sounds[wanted])) / hearing.RATE - 1.0)
+                start = max(start, (len(heard) - len(wanted_sound)) / hearing.RATE - 1.0)
                 return None
             return HeardPrompt(found.start_seconds, found.end_seconds, found.likeness, leg.heard_since)
 

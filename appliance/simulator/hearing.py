@@ -113,6 +113,15 @@ def places(
         fits[max(0, best - len(wanted) // 2) : best + len(wanted) // 2] = -1.0
 
 
+def may_begin(wanted: Sound, previous_end_seconds: float) -> float:
+    """From when (seconds) `wanted` may begin, if it follows a sound that seemed to end there.
+
+    Packets lost from that sound let it seem to end later than it did. Less than half of `wanted` is
+    given away, so the same sound heard once before is not taken for its own repetition.
+    """
+    return max(0.0, previous_end_seconds - min(_LATE, len(wanted) * 2 // 5) / RATE)
+
+
 def find_among(
     wanted: str, candidates: Mapping[str, Sound], heard: Sound, *, after_seconds: float = 0.0
 ) -> Heard | None:

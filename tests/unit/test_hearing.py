@@ -78,6 +78,22 @@ def test_a_prompt_whose_last_packet_was_short_is_found_while_nothing_follows() -
     assert hearing.find_among("position-1", voices, heard, after_seconds=0.5) is not None
 
 
+def test_what_follows_at_once_is_found_though_packets_were_lost_before_it() -> None:
+    menu, key = prompt("menu-accounting", "en"), prompt("press-2", "en")
+    lost = slice(len(menu) // 2, len(menu) // 2 + hearing.RATE // 10)
+    heard = np.concatenate([silence(0.5), np.delete(menu, lost), key, silence(1), key])
+    seems_to_end = 0.5 + len(menu) / hearing.RATE
+    voices = {each: prompt(each, "en") for each in PROMPTS if first_word(each) == "press"}
+    found = hearing.find_among("press-2", voices, heard, after_seconds=hearing.may_begin(key, seems_to_end))
+    assert found is not None
+    assert found.start_seconds == pytest.approx(seems_to_end - 0.1, abs=0.03)
+    again = hearing.find_among(
+        "press-2", voices, heard, after_seconds=hearing.may_begin(key, found.end_seconds)
+    )
+    assert again is not None
+    assert again.start_seconds == pytest.approx(found.end_seconds + 1, abs=0.03)
+
+
 def test_a_prompt_is_found_where_it_is() -> None:
     heard = np.concatenate([silence(1.25), prompt("closed"), silence(1), prompt("goodbye")])
     found = hearing.find(prompt("closed"), heard)
