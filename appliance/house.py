@@ -18,7 +18,7 @@ from appliance.hotline.callback_numbers import Refusal, read_keyed_number
 from appliance.hotline.departments import Department
 from appliance.hotline.matching import WaitingCaller
 from appliance.hotline.numbers import clean_caller_name, spoken, to_e164
-from appliance.hotline.on_call import OnCall
+from appliance.hotline.on_call import OnCall, line_has_channel
 from appliance.hotline.transfers import Colleague, OutsideNumber, Target, left_alone
 from appliance.mail.sound import SoundError
 from appliance.mail.spool import MessageFacts, accept_recording
@@ -172,6 +172,9 @@ class HouseOfOneCall:
         line = self._house.outward_line
         if refused or line is None:
             return refused or "call-failed-internal"
+        calls = calls_pattern(channel_beginnings([line])[line.name])
+        if not line_has_channel(line.channels, len(self._leg.get(f"CHANNELS({calls})").split())):
+            return "internal-no-line"
         shown = self._shown(line, number_of(self._db, department))
         return OutsideNumber(number, self._destination(line, number), shown)
 

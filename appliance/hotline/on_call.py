@@ -213,7 +213,7 @@ def _changes_after(rota: Rota, start: datetime, end: datetime) -> Iterator[tuple
 
 
 def line_has_channel(channels: int, busy: int) -> bool:
-    """Whether somebody on duty can be rung over a line with so many channels (0: nobody knows).
+    """Whether somebody outside can be rung for a caller over a line with so many channels (0: nobody knows).
 
     Unlike for a callback the last one is taken: the caller is on the line already, and it is urgent.
     """

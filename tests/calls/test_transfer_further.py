@@ -103,6 +103,23 @@ def test_a_number_that_may_not_be_dialled_is_said_and_the_caller_stays(
     ends_with(office, caller, anna)
 
 
+@pytest.mark.parametrize("how", ["asks first", "at once"])
+def test_a_full_line_is_said_and_the_caller_is_not_lost(
+    make_office: Callable[..., SimulatedOffice], how: str
+) -> None:
+    office = make_office(WITH_EXTENSIONS, channels=1)
+    caller, anna = talks_to_anna(office)
+    if how == "asks first":
+        asks_by_keys(anna, OUTSIDE)
+        anna.hears("internal-no-line")
+        ends_with(office, caller, anna)
+    else:
+        by_button(anna, OUTSIDE)
+        gets_him_back(office, caller, anna)
+    assert office.customer(ITS_NUMBER).times_rung == 0
+    nothing_is_left(office)
+
+
 def test_without_the_supervisor_nobody_outside_is_dialled(office: SimulatedOffice) -> None:
     office.kill_supervisor()
     call = office.desk("anna").dials(OUTSIDE)

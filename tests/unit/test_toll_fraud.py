@@ -88,7 +88,11 @@ class Office:
         house: Any = SimpleNamespace(
             settings=SimpleNamespace(prompts=None), outward_line=SipLine("line", "127.0.0.2", 5060)
         )
-        leg: Any = SimpleNamespace(argument=lambda _position: "1.0", caller_id=lambda: (shown, ""))
+        leg: Any = SimpleNamespace(
+            argument=lambda _position: "1.0",
+            caller_id=lambda: (shown, ""),
+            get=lambda _variable: "",  # no call is on the line
+        )
         return HouseOfOneCall(house, leg, self.db)
 
     def keyed(self, number: str) -> str:
