@@ -29,7 +29,7 @@ from sqlite_utils import Database
 
 from appliance import __version__
 from appliance.mail import files
-from appliance.mail.spool import MESSAGES, RECORDINGS, find_recordings
+from appliance.mail.spool import MESSAGES, RECORDINGS, call_of, find_recordings
 from appliance.settings import Settings, SettingsError, read_settings
 from appliance.store import times
 from appliance.store.changes import Author
@@ -192,7 +192,7 @@ def _sounds(settings: Settings, copy: Path) -> Iterator[tuple[str, Path]]:
                 yield name, settings.spool / name
     for recording in find_recordings(settings.spool, still_seconds=_STILL_SECONDS):
         name = f"{RECORDINGS}/{recording.name}"
-        if recording.stem in calls and _SOUND.fullmatch(name):
+        if call_of(recording.stem) in calls and _SOUND.fullmatch(name):
             yield name, recording
 
 

@@ -20,6 +20,7 @@ from pathlib import Path
 from sqlite_utils import Database
 
 from appliance.hotline.numbers import clean_caller_name, to_e164
+from appliance.mail.spool import call_of
 from appliance.store import callbacks, ledger, times
 from appliance.store.database import exclusive, open_store
 from appliance.store.office import office_facts
@@ -65,10 +66,11 @@ _Work = Callable[[Database], None]
 class Bookkeeper:
     """Writes steps and outcomes.
 
-    `take_message(call)` keeps what was recorded in an ended call and says whether there is a
-    message; it is asked before the outcome is decided. `on_settled()` is called when attempts to call
-    back were settled, which may have put a mail into the outbox. `on_talks(agent, call,
-    department)` is called when an agent has begun to talk in a call, `on_turn()` before every piece of work.
+    `take_message(name)` keeps what was recorded in an ended call (the name is the call's, or begins with
+    it) and says whether there is a message; it is asked before the outcome is decided. `on_settled()` is
+    called when attempts to call back were settled, which may have put a mail into the outbox.
+    `on_talks(agent, call, department)` is called when an agent has begun to talk in a call, `on_turn()`
+    before every piece of work.
     """
 
     def __init__(
@@ -91,6 +93,7 @@ class Bookkeeper:
         self._inbox: queue.SimpleQueue[_Note | _Work | None] = queue.SimpleQueue()
         self._work: deque[_Work] = deque()
         self._hurry = threading.Event()
+        self._ends = False
         self._thread = threading.Thread(target=self._run, name="bookkeeper")
 
     def start(self) -> None:
@@ -140,16 +143,16 @@ class Bookkeeper:
     def take_left_over(self, find_recorded: Callable[[], list[str]]) -> None:
         """Keep what was recorded in ended calls and could not be kept when they ended.
 
-        `find_recorded` gives the calls with a recording. Asked after the records were read:
+        `find_recorded` gives the names of the recordings. Asked after the records were read:
         only then it is known whose recording it is, and whether the call goes on.
         """
 
         def take(db: Database) -> None:
             self._read_records(db)
             going_on = set(ledger.open_calls(db))
-            for call in find_recorded():
-                if call not in going_on:
-                    self._take_message(call)
+            for name in find_recorded():
+                if call_of(name) not in going_on:
+                    self._take_message(name)
 
         self._inbox.put(take)
 
@@ -169,17 +172,16 @@ class Bookkeeper:
 
     def _run(self) -> None:
         db = open_store(self._store_path, durable=False)
-        running = True
-        while running:
+        while not self._ends:
             try:
-                running = self._turn(db)
+                self._turn(db)
             except Exception:
                 log.exception("the bookkeeper goes on after an error")
                 time.sleep(_LOOK_SECONDS)
         db.close()
 
-    def _turn(self, db: Database) -> bool:
-        running = self._gather()
+    def _turn(self, db: Database) -> None:
+        self._gather()
         self._on_turn()
         while self._work:
             self._on_turn()
@@ -188,24 +190,22 @@ class Bookkeeper:
             except _NEVER_WRITTEN:
                 log.exception("the bookkeeper leaves out what it cannot write")
             except (sqlite3.Error, OSError):
-                if running:  # a full disk, a locked store: nothing is left out, it is tried again
+                if not self._ends:  # a full disk, a locked store: nothing is left out, it is tried again
                     raise
                 log.exception("the bookkeeper ends with something unwritten")
             except Exception:
                 log.exception("the bookkeeper leaves out what it cannot write")
             self._work.popleft()
         self._read_records(db)
-        return running
 
-    def _gather(self) -> bool:
-        """Wait a moment for work and take all there is; False when it is time to end."""
-        running = True
+    def _gather(self) -> None:
+        """Wait a moment for work and take all there is."""
         try:
             work = self._inbox.get(timeout=_LOOK_SECONDS)
             self._hurry.wait(_TOGETHER_SECONDS)
             while True:
                 if work is None:
-                    running = False
+                    self._ends = True
                 elif not isinstance(work, _Note):
                     self._work.append(work)
                 elif self._work and isinstance(self._work[-1], _Notes):
@@ -216,7 +216,6 @@ class Bookkeeper:
         except queue.Empty:
             pass
         self._hurry.clear()
-        return running
 
     def _read_records(self, db: Database) -> None:
         read_to = ledger.cursor(db, CURSOR)

@@ -174,6 +174,7 @@ class RunningAttempt:
             shown_number=line.shown(shown, spoken(shown, rules.country) if shown else ""),
             destination=line.destination(self._callback.number, spoken(self._callback.number, rules.country)),
             confirmation=rules.confirmation or line.analogue,
+            ordered=callbacks.was_ordered(self._db, self._callback.call),
         )
 
     def may_dial(self) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import secrets
-import sqlite3
 import ssl
 import threading
 from collections.abc import Callable, Mapping
@@ -95,7 +94,7 @@ def grant(
         word, values = "refused", {"de": error.german, "en": error.english}
     except CannotForget as error:
         word, values = error.reason, {}
-    except (OSError, sqlite3.Error) as error:
+    except Exception as error:  # unanswered it would be tried, and fail, at every start
         log.exception("wish %d (%s) failed", wish.id, wish.kind)
         word, values = "failed", {"detail": str(error)}
     wishes.answer(db, wish.id, word, **values)

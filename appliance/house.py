@@ -21,7 +21,7 @@ from appliance.hotline.numbers import clean_caller_name, spoken, to_e164
 from appliance.hotline.on_call import OnCall, line_has_channel
 from appliance.hotline.transfers import Colleague, OutsideNumber, Target, left_alone
 from appliance.mail.sound import SoundError
-from appliance.mail.spool import MessageFacts, accept_recording
+from appliance.mail.spool import MessageFacts, accept_recording, call_of
 from appliance.settings import Line, Settings
 from appliance.store import callbacks, extensions, ledger, times
 from appliance.store.database import exclusive, open_store
@@ -277,11 +277,13 @@ class HouseOfOneCall:
     @property
     def recording(self) -> Path:
         """The file a voice message of this call is recorded to."""
-        return self._house.settings.recordings / f"{self._call}.wav"
+        return self._house.settings.recordings / f"{self._leg.get('RECORDING') or self._call}.wav"
 
     def keep_message(self) -> float | None:
         """Make the recording durable; its seconds, or None when nothing was said."""
-        seconds = keep_message(self._db, self._house.settings, self._call)
+        with exclusive(self._db):
+            self._enter_call()
+        seconds = keep_message(self._db, self._house.settings, self.recording.stem)
         self._house.on_message()
         return seconds
 
@@ -294,15 +296,16 @@ def _instant(epoch_seconds: str) -> datetime | None:
         return None
 
 
-def keep_message(db: Database, settings: Settings, call: str) -> float | None:
-    """Make what was recorded in a call durable; its seconds, or None when there is nothing.
+def keep_message(db: Database, settings: Settings, recorded: str) -> float | None:
+    """Make the recording of this name durable; its seconds, or None when there is nothing.
 
-    Asking again is harmless: a call has one message. Raises OSError, sqlite3.Error or
+    Asking again is harmless: it becomes one message. Raises OSError, sqlite3.Error or
     SoundError when it cannot be kept; the recording stays where it is then.
     """
+    call = call_of(recorded)
     known = db.query("SELECT department, caller, caller_name FROM calls WHERE call = ?", [call])
     row = next(known, {"department": "", "caller": "", "caller_name": ""})
-    recording = settings.recordings / f"{call}.wav"
+    recording = settings.recordings / f"{recorded}.wav"
     facts = MessageFacts(call=call, recorded_at=_written_at(recording), **row)
     message = accept_recording(db, settings.spool, recording, facts)
     return message.seconds if message else None
@@ -316,20 +319,20 @@ def _written_at(recording: Path) -> datetime:
         return times.now()
 
 
-def keep_message_of_ended_call(settings: Settings, call: str) -> bool:
-    """After a call: keep what was recorded, also when only the floor was there to record it.
+def keep_message_of_ended_call(settings: Settings, recorded: str) -> bool:
+    """After a call: keep what was recorded under this name, also when only the floor was there to do it.
 
-    Says whether the call has a message, be it one that waits in the spool for a better disk.
+    Says whether there is a message, be it one that waits in the spool for a better disk.
     """
     db = open_store(settings.store)
     try:
-        return keep_message(db, settings, call) is not None
+        return keep_message(db, settings, recorded) is not None
     except (OSError, sqlite3.Error) as error:
-        log.warning("the message of call %s stays in %s for now: %s", call, settings.recordings, error)
+        log.warning("the message %s stays in %s for now: %s", recorded, settings.recordings, error)
         return True
     except (SoundError, ValueError) as error:
-        recording = settings.recordings / f"{call}.wav"
-        log.warning("the recording of call %s is no sound and is put aside: %s", call, error)
+        recording = settings.recordings / f"{recorded}.wav"
+        log.warning("the recording %s is no sound and is put aside: %s", recorded, error)
         with contextlib.suppress(OSError):
             recording.rename(recording.with_suffix(".unreadable"))
         return False

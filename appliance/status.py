@@ -16,7 +16,7 @@ from appliance.hotline.line_states import in_words as line_trouble_in_words
 from appliance.hotline.line_states import lasting
 from appliance.mail.night_letter import forgotten_in_words
 from appliance.mail.outbox import delivery_state
-from appliance.mail.spool import find_recordings
+from appliance.mail.spool import call_of, find_recordings
 from appliance.mail.troubles import in_words
 from appliance.settings import Settings
 from appliance.store import config_change, night, times
@@ -100,7 +100,7 @@ def _newest_entry(db: Database) -> datetime | None:
 def _recordings_stuck(settings: Settings, calls: frozenset[str]) -> int:
     """Recordings of calls that are over which have not become messages."""
     found = find_recordings(settings.spool, still_seconds=_STUCK_AFTER_SECONDS)
-    return sum(file.stem not in calls for file in found)
+    return sum(call_of(file.stem) not in calls for file in found)
 
 
 def _too_long_waits(db: Database, since: datetime) -> int:

@@ -11,8 +11,10 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 from sqlite_utils import Database
 
@@ -99,6 +101,19 @@ def _in_words(stuck_threads: Sequence[str], *, asterisk_answers: bool) -> str:
     return say("Nimmt Anrufe an.", "Takes calls.")
 
 
+class _Alive(NamedTuple):
+    """The calls Asterisk had when it was asked."""
+
+    calls: frozenset[str]
+    asked_at: datetime
+
+
+def _is_kept_by_the_floor(channel: Mapping[str, str]) -> bool:
+    """Whether this is a caller who waits in the queue of the floor, as CoreShowChannels tells."""
+    in_queue = channel.get("Application") == "Queue" and channel.get("Context") == "floor"
+    return in_queue and not channel.get("BridgeId")
+
+
 class Supervisor:
     """Everything of ours that runs on the box, started and stopped as one.
 
@@ -176,6 +191,8 @@ class Supervisor:
             },
             on_turn=self._turns.of("fastagi"),
         )
+        self._alive: _Alive | None = None
+        self._taken_back: set[str] = set()
         self._orderly = threading.Thread(target=self._carry_out_orders, name="orders")
         # The schedule the floor opens and closes by is also refreshed by whoever changes the hours.
         self._chores: dict[Callable[[Database], object], float] = {
@@ -186,10 +203,11 @@ class Supervisor:
             self._report_the_week: _MINUTE,
             lambda db: callbacks.give_up_old(db, times.now()): _HOUR,
             lambda _db: self._ask_phone_states(): _LOOK_AGAIN,
+            lambda _db: self._follow_calls(): _LOOK_AGAIN,
             lambda _db: self.calling_back.look_at_line(): _LOOK_AGAIN,
             self._look_at_lines: _LOOK_AGAIN,
             self.calling_back.settle_vanished: _HALF_A_MINUTE,
-            lambda _db: self.bookkeeper.take_left_over(self._recorded_calls): _LOOK_AGAIN,
+            lambda _db: self.bookkeeper.take_left_over(self._recorded): _LOOK_AGAIN,
             lambda db: bring_into_force(db, settings): _SOON,
             self._bring_settings_into_force: _SOON,
             self._say_what_needs_attention: _LOOK_AGAIN,
@@ -244,14 +262,14 @@ class Supervisor:
         self.desk_boxes.stop()
         if self.front_panel:
             self.front_panel.stop()
+        self.outbox.stop()  # may take seconds, in which the dialogs go on
+        self._keeper.join()
         self._events_link.stop()
         self._orders_link.stop()
         self._orders.put(None)
         self._orderly.join()
-        self.switchboard.stop()
-        self.outbox.stop()
         self.bookkeeper.stop()
-        self._keeper.join()
+        self.switchboard.stop()
 
     # --- what comes from Asterisk
 
@@ -289,6 +307,7 @@ class Supervisor:
             for device in on_cards:  # of an idle one Asterisk does not speak by itself
                 state = self._orders_link.send("Getvar", {"Variable": f"DEVICE_STATE({device})"})
                 self._phone_state({"Device": device, "State": state.get("Value", "")}, asked_at)
+            self.switchboard.phones_known(asked_at=asked_at)
         except ManagerError as error:
             log.info("the phones' states are not known yet: %s", error)
 
@@ -303,20 +322,44 @@ class Supervisor:
         db = open_store(self._settings.store)
         attempts = callbacks.calling_in(db)
         db.close()
+        self._alive = self._look_at_calls()
+        self.bookkeeper.reconcile(self._alive.calls, self._alive.asked_at, attempts)
+        self._ask_phone_states()
+
+    def _follow_calls(self) -> None:
+        """Level is truth: a call whose end got lost in Asterisk's records, at two looks in a row, is over."""
+        try:
+            before, now = self._alive, self._look_at_calls()
+        except ManagerError:
+            return  # with the connection comes `_connected`
+        if before is not None:
+            self.bookkeeper.reconcile(before.calls | now.calls, before.asked_at, ())
+        self._alive = now
+
+    def _look_at_calls(self) -> _Alive:
+        """Which calls Asterisk has. Whom the floor keeps in its queue comes back to us.
+
+        That is who rang in while we were away, or whose dialog has failed. Each comes back once: should
+        his dialog fail again, he is better off where he is.
+        """
         asked_at = times.now()
         channels = [event.headers for event in self._orders_link.send_list("CoreShowChannels", {})]
-        alive = frozenset(channel.get("Linkedid", "") for channel in channels)
-        self.bookkeeper.reconcile(alive, asked_at, attempts)
-        self._ask_phone_states()
-        for channel in channels:
-            in_queue = channel.get("Application") == "Queue" and channel.get("Context") == "floor"
-            if in_queue and not channel.get("BridgeId"):
-                self._take_back(channel.get("Channel", ""))
+        kept = {
+            channel.get("Uniqueid", ""): channel for channel in channels if _is_kept_by_the_floor(channel)
+        }
+        for unique in kept.keys() - self._taken_back:
+            self._orders.put(partial(self._take_back, unique))
+        self._taken_back = {channel.get("Uniqueid", "") for channel in channels} & (
+            self._taken_back | kept.keys()
+        )
+        return _Alive(frozenset(channel.get("Linkedid", "") for channel in channels), asked_at)
 
-    def _take_back(self, channel: str) -> None:
-        """A caller whom the floor has kept in its queue meanwhile comes back to us, in his place."""
+    def _take_back(self, unique: str) -> None:
+        """He comes back in his place, unless an agent has just answered him."""
         where = {"Context": "incoming", "Exten": "back", "Priority": "1"}
-        self._order("Redirect", {"Channel": channel, **where})
+        for event in self._orders_link.send_list("CoreShowChannels", {}):
+            if event.headers.get("Uniqueid") == unique and _is_kept_by_the_floor(event.headers):
+                self._orders_link.send("Redirect", {"Channel": event.headers.get("Channel", ""), **where})
 
     # --- what goes to Asterisk, in order, by a thread that may wait
 
@@ -369,7 +412,7 @@ class Supervisor:
             self.outbox.wake()
         return kept
 
-    def _recorded_calls(self) -> list[str]:
+    def _recorded(self) -> list[str]:
         spool = self._settings.spool
         return [file.stem for file in find_recordings(spool, still_seconds=_RECORDING_STILL_SECONDS)]
 

@@ -114,6 +114,8 @@ class Switchboard:
         self._music_until: dict[str, float] = {}  # call -> inf while it plays, time.monotonic
         self._talking: dict[str, tuple[str, str]] = {}  # agent -> call and its department
         self._asterisk_answers = False
+        self._phones_known = False
+        self._lost_at = -math.inf
         self._seen_version = -1
         self._lamps: dict[str, Pattern] = {}
         self._line_states: list[LineState] = []
@@ -203,6 +205,12 @@ class Switchboard:
     def asterisk_lost(self) -> None:
         """Asterisk is gone: what the phones do is unknown, and unknown cannot be rung."""
         self._tell(self._forget_asterisk)
+
+    def phones_known(self, *, asked_at: float) -> None:
+        """Asterisk, asked then (time.monotonic), has told of every phone; until it has, who is available
+        counts as there.
+        """
+        self._tell(lambda: setattr(self, "_phones_known", asked_at > self._lost_at))
 
     def device_state_seen(self, device: str, state: str) -> None:
         """What Asterisk, asked, says of a custom device; shown again if that is not what it was shown."""
@@ -313,7 +321,8 @@ class Switchboard:
         self._phones[phone] = phone_state(device_state)
 
     def _forget_asterisk(self) -> None:
-        self._asterisk_answers = False
+        self._asterisk_answers = self._phones_known = False
+        self._lost_at = time.monotonic()
         self._phones.clear()
 
     def _follow_phones(self) -> None:
@@ -436,6 +445,7 @@ class Switchboard:
             now,
             history=self._history(caller.department),
             is_open=is_open(self._db, caller.department),
+            phones_known=self._phones_known,
         )
 
     def _history(self, department: str) -> History:

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from appliance.hotline.estimate import History, expected_wait_seconds
 from appliance.hotline.matching import WaitingCaller, ahead_of, others_serve, serves
-from appliance.hotline.presence import Agent
+from appliance.hotline.presence import Agent, Presence
 from appliance.hotline.ringing import Chance
 
 
@@ -19,13 +19,19 @@ def standing(
     *,
     history: History,
     is_open: bool,
+    phones_known: bool = True,
 ) -> Chance:
-    """His position and expected wait; `waiting` are those in line nobody is chosen for yet."""
+    """His position and expected wait; `waiting` are those in line nobody is chosen for yet.
+
+    While it is not known what the phones do, whoever is available counts: he will be rung when it is.
+    """
     others = others_serve(caller, agents, now)
     able = [
         a
         for a in agents
-        if a.is_present() and serves(a, caller) and (others or caller.language in a.languages)
+        if (a.is_present() or (not phones_known and a.presence is Presence.AVAILABLE))
+        and serves(a, caller)
+        and (others or caller.language in a.languages)
     ]
     ahead = len(ahead_of(caller, waiting, agents))
     return Chance(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from email.headerregistry import Address
@@ -37,7 +38,8 @@ _WORDS = {
         "opening": "Jemand hat am Telefon eine Nachricht hinterlassen. Sie liegt als MP3-Datei bei.",
         "withheld": "Die Rufnummer wurde nicht übermittelt.",
         "not reached": "Nicht erreicht: {who} für {department}",
-        "tried": "Dieser Anrufer bat um einen Rückruf. Er wurde {attempts} Mal angerufen und nicht erreicht.",
+        "tried": "Dieser Anrufer sollte zurückgerufen werden. Er wurde nicht erreicht; Versuche: {attempts}.",
+        "not tried": "Dieser Anrufer sollte zurückgerufen werden. Es war bisher niemand da, der ihn anruft.",
         "ticket": "Vorgang",
         "on-call subject": "Bereitschaft nicht erreicht: {subject}",
         "on-call": "Vorher war vom Bereitschaftsdienst niemand zu erreichen.",
@@ -59,7 +61,8 @@ _WORDS = {
         "opening": "Somebody left a message on the telephone. It is attached as an MP3 file.",
         "withheld": "The caller's number was not sent.",
         "not reached": "Not reached: {who} for {department}",
-        "tried": "This caller asked to be called back. He was called {attempts} times and not reached.",
+        "tried": "This caller was to be called back. He was not reached; attempts: {attempts}.",
+        "not tried": "This caller was to be called back. So far nobody was there to call him.",
         "ticket": "Ticket",
         "on-call subject": "On-call duty not reached: {subject}",
         "on-call": "Before that, nobody on duty could be reached.",
@@ -122,7 +125,7 @@ def build_letter(facts: LetterFacts, mp3: bytes | None) -> EmailMessage:
         subject = words["on-call subject"].format(subject=subject)
     letter = new_letter(facts, subject, local)
     lines = [
-        words["tried"].format(attempts=facts.attempts) if mp3 is None else words["opening"],
+        _reason(facts, words) if mp3 is None else words["opening"],
         *([words["on-call"]] if facts.on_call_missed else []),
         "",
         f"{words['department']}: {department}",
@@ -141,6 +144,11 @@ def build_letter(facts: LetterFacts, mp3: bytes | None) -> EmailMessage:
     if mp3 is not None:
         letter.add_attachment(mp3, maintype="audio", subtype="mpeg", filename=file_name(facts))
     return letter
+
+
+def _reason(facts: LetterFacts, words: Mapping[str, str]) -> str:
+    """Why somebody is written about who could not be called back."""
+    return words["tried" if facts.attempts else "not tried"].format(attempts=facts.attempts)
 
 
 def new_letter(facts: Facts, subject: str, date: datetime) -> EmailMessage:

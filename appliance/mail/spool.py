@@ -1,7 +1,9 @@
 """From a recorded file to a voice message that survives everything: files, row and outgoing mail.
 
-The recording (recordings/CALL.wav) goes only when the message (messages/CALL.wav and .mp3, its row and
-its place in the outbox) is on disk. Whatever breaks in between, doing it again gives exactly one message.
+The recording (recordings/NAME.wav) goes only when the message (messages/NAME.wav and .mp3, its row and
+its place in the outbox) is on disk. NAME is the call; in what somebody records who is called back, that of
+the attempt stands behind it, for the call that asked may have a message already. Whatever breaks in
+between, doing it again gives exactly one message.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from appliance.mail import files, sound
+from appliance.store.callbacks import ATTEMPT
 from appliance.store.database import exclusive
 from appliance.store.office import mailbox_of
 from appliance.store.times import from_text, to_text
@@ -62,30 +65,36 @@ def accept_recording(db: Database, spool: Path, recording: Path, facts: MessageF
 
     When this returns a message it is on disk, and the recording is gone. Returns None when there is
     nothing worth a message (no recording, or under 1 s of sound); then the recording is gone, too.
-    A call has one message: asked again, also after a crash at any point, this returns the same one.
+    A recording is one message: asked again, also after a crash at any point, this returns the same one.
 
     `db` must be a durable connection outside a transaction (else ValueError, as for a call id that
     is no file name or a time without zone). Raises SoundError for a file that is no recording and OSError or
     sqlite3.Error when it cannot be stored; the recording stays in each of these cases.
     """
-    if not _CALL.fullmatch(facts.call):
-        raise ValueError(f"not a call: {facts.call!r}")
+    for name in (facts.call, recording.stem):
+        if not _CALL.fullmatch(name):
+            raise ValueError(f"not a call: {name!r}")
     if db.conn.in_transaction or db.execute("PRAGMA synchronous").fetchone()[0] < _SYNCHRONOUS_FULL:
         raise ValueError("a message needs a durable connection outside a transaction")
     to_text(facts.recorded_at)
     with _one_at_a_time:  # the call's thread and the sweep after a crash may mean the same file
-        message = find_message(db, facts.call)
+        message = find_message(db, recording.stem)
         if message is None:
             message = _store(db, spool, recording, facts)
         files.remove(recording)
     return message
 
 
-def find_message(db: Database, call: str) -> Message | None:
-    """The voice message of this call, if it left one."""
-    for row in db.query("SELECT * FROM messages WHERE call = ?", [call]):
+def find_message(db: Database, name: str) -> Message | None:
+    """The voice message the recording of this name has become, if it was one."""
+    for row in db.query("SELECT * FROM messages WHERE sound = ?", [_sound(name)]):
         return _message(row)
     return None
+
+
+def call_of(name: str) -> str:
+    """The call the recording of this name belongs to."""
+    return name.partition(f".{ATTEMPT}")[0]
 
 
 def find_recordings(spool: Path, *, still_seconds: float = 0.0) -> list[Path]:
@@ -112,14 +121,19 @@ def _store(db: Database, spool: Path, recording: Path, facts: MessageFacts) -> M
         return None
     if sound.seconds(samples) < SHORTEST_SECONDS:
         return None
-    name = f"{MESSAGES}/{facts.call}.mp3"
+    name = _sound(recording.stem)
     files.make_folder(spool / MESSAGES)
     files.write_durably((spool / name).with_suffix(".wav"), sound.write_wav(samples))
     files.write_durably(spool / name, sound.write_mp3(samples))
     with exclusive(db):
-        if find_message(db, facts.call) is None:
+        if find_message(db, recording.stem) is None:
             _insert(db, facts, sound.seconds(samples), name)
-    return find_message(db, facts.call)
+    return find_message(db, recording.stem)
+
+
+def _sound(name: str) -> str:
+    """Where the message of this recording lies, relative to the spool."""
+    return f"{MESSAGES}/{name}.mp3"
 
 
 def _insert(db: Database, facts: MessageFacts, seconds: float, name: str) -> None:

@@ -15,9 +15,13 @@ from appliance.store.database import exclusive
 from appliance.store.office import agent_at, mailbox_of
 from appliance.store.times import from_text, to_text
 
-# Of a request `c`: the person is on the telephone with us, or is being called for another department.
+PROMISED, ORDERED = "callback promised", "callback ordered"
+
+# Of a request `c`: the person is on the telephone with us, from the number he has asked to be called at or
+# from the one he had asked from, or is being called for another department.
 _ON_THE_TELEPHONE = (
-    "EXISTS (SELECT 1 FROM calls WHERE ended_at = '' AND (caller = c.number OR call = c.call))"
+    "EXISTS (SELECT 1 FROM calls AS t WHERE t.ended_at = '' AND (t.caller = c.number OR t.call = c.call "
+    "OR t.caller <> '' AND t.caller = (SELECT caller FROM calls WHERE call = c.call)))"
 )
 _IS_CALLED = "EXISTS (SELECT 1 FROM callbacks AS b WHERE b.number = c.number AND b.state = 'calling')"
 _DAYS = 7  # after which a call back would surprise more than help
@@ -32,7 +36,7 @@ _OUTCOMES = {
 
 
 def request(
-    db: Database, call: str, number: str, *, arrived: datetime, now: datetime, step: str = "callback promised"
+    db: Database, call: str, number: str, *, arrived: datetime, now: datetime, step: str = PROMISED
 ) -> int:
     """Commit that the caller of `call` is to be called back at `number` (E.164), in his place in line.
 
@@ -112,12 +116,25 @@ def of_attempt(db: Database, attempt: str) -> Callback | None:
 
 
 def place_kept(db: Database, number: str, department: str) -> datetime | None:
-    """Since when this person, who is calling in again, has his place in the department's line."""
+    """Since when this person, who is calling in again, has his place in the department's line.
+
+    Also when he had asked to be called at another number than the one he calls from.
+    """
     row = db.execute(
-        "SELECT arrived FROM callbacks WHERE number = ? AND department = ? AND closed_at = ''",
+        "SELECT min(c.arrived) FROM callbacks AS c JOIN calls AS a ON a.call = c.call "
+        "WHERE (c.number = ?1 OR a.caller = ?1) AND c.department = ?2 AND c.closed_at = ''",
         [number, department],
     ).fetchone()
-    return from_text(row[0]) if row else None
+    return from_text(row[0]) if row[0] else None
+
+
+def was_ordered(db: Database, call: str) -> bool:
+    """Whether it was the office that wants to call back, and not the caller who had asked for it."""
+    row = db.execute(
+        "SELECT step FROM steps WHERE call = ? AND step IN (?, ?) ORDER BY id DESC LIMIT 1",
+        [call, PROMISED, ORDERED],
+    ).fetchone()
+    return row is not None and row[0] == ORDERED
 
 
 def begin_attempt(db: Database, callback: int) -> str | None:

@@ -80,7 +80,7 @@ def call_back_message(db: Database, message: int, who: str, now: datetime) -> No
         if not row["caller"]:
             raise ValueError(message)
         arrived = from_text(row["recorded_at"])
-        callbacks.request(db, row["call"], row["caller"], arrived=arrived, now=now, step="callback ordered")
+        callbacks.request(db, row["call"], row["caller"], arrived=arrived, now=now, step=callbacks.ORDERED)
         note_act(db, who, "ordered callback", f"message:{message}")
 
 

@@ -361,13 +361,13 @@ CREATE TABLE steps (
 CREATE INDEX steps_call ON steps (call, id);
 CREATE TABLE messages (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
-  call TEXT NOT NULL UNIQUE,
+  call TEXT NOT NULL,
   department TEXT NOT NULL,
   caller TEXT NOT NULL,
   caller_name TEXT NOT NULL,
   recorded_at TEXT NOT NULL,
   seconds REAL NOT NULL,
-  sound TEXT NOT NULL
+  sound TEXT NOT NULL UNIQUE
 ) STRICT;
 CREATE TABLE night_reminders (
   id INTEGER PRIMARY KEY AUTOINCREMENT,

@@ -1,4 +1,4 @@
-"""Missed callers: who hung up while waiting, has not reached us since, and is not marked as done."""
+"""Missed callers: who hung up before anybody took his call, and has not reached us since; until done with."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from appliance.store.times import from_text
 class MissedCaller:
     """One of them: the call, who it was, and how long he had waited.
 
-    `caller` is E.164, '' when it was not sent; `called_back` whether he is in line for that.
+    `caller` is E.164, '' when it was not sent; `called_back` whether he is in line for that. For whom a
+    phone rang at once, `waits_since` is when he rang in.
     """
 
     call: str
@@ -29,19 +30,24 @@ class MissedCaller:
     called_back: bool
 
 
-_MISSED = """
-SELECT c.call, c.department, c.caller, c.caller_name, c.ticket, c.waits_since,
-  (julianday(c.ended_at) - julianday(c.waits_since)) * 86400 AS waited_seconds,
+# Who wanted an agent: he stood in line, or a phone rang for him, or he was told that nobody is there.
+_WANTED = """({0}.waits_since <> '' OR EXISTS (SELECT 1 FROM steps AS s WHERE s.call = {0}.call
+    AND s.step IN ('agent rings', 'on-call rings', 'nobody present told')))"""
+_MISSED = f"""
+SELECT c.call, c.department, c.caller, c.caller_name, c.ticket,
+  coalesce(nullif(c.waits_since, ''), c.started_at) AS since,
+  (julianday(c.ended_at) - julianday(coalesce(nullif(c.waits_since, ''), c.started_at))) * 86400
+    AS waited_seconds,
   EXISTS (SELECT 1 FROM callbacks AS b WHERE b.closed_at = '' AND b.department = c.department
             AND b.number = c.caller) AS called_back
 FROM calls AS c
-WHERE c.outcome = 'hung up' AND c.waits_since <> ''
+WHERE c.outcome = 'hung up' AND {_WANTED.format("c")}
   AND NOT EXISTS (SELECT 1 FROM calls AS later WHERE later.caller = c.caller AND c.caller <> ''
     AND later.started_at > c.started_at AND (later.outcome IN ('talked', 'called back', 'message')
-      OR later.outcome = 'hung up' AND later.waits_since <> ''))
+      OR later.outcome = 'hung up' AND {_WANTED.format("later")}))
   AND NOT EXISTS (SELECT 1 FROM callbacks AS b WHERE b.id = c.callback AND b.closed_at <> '')
   AND NOT EXISTS (SELECT 1 FROM inbox WHERE subject = 'missed:' || c.call AND done_at <> '')
-ORDER BY c.waits_since DESC, c.call DESC
+ORDER BY since DESC, c.call DESC
 """
 
 
@@ -54,7 +60,7 @@ def missed_callers(db: Database) -> list[MissedCaller]:
             caller=row["caller"],
             caller_name=row["caller_name"],
             ticket=row["ticket"],
-            waits_since=from_text(row["waits_since"]),
+            waits_since=from_text(row["since"]),
             waited_seconds=row["waited_seconds"],
             called_back=bool(row["called_back"]),
         )
@@ -74,6 +80,6 @@ def call_back(db: Database, call: str, now: datetime) -> MissedCaller:
         if not missed.caller:
             raise ValueError(call)
         callbacks.request(
-            db, call, missed.caller, arrived=missed.waits_since, now=now, step="callback ordered"
+            db, call, missed.caller, arrived=missed.waits_since, now=now, step=callbacks.ORDERED
         )
     return missed

@@ -112,7 +112,8 @@ def take_presses(db: Database) -> list[tuple[str, Press]]:
 
 def undelivered_messages(db: Database) -> int:
     """Voice messages no mail server has taken yet."""
-    return int(db.execute("SELECT count(*) FROM outbox WHERE delivered_at = ''").fetchone()[0])
+    question = "SELECT count(*) FROM outbox WHERE delivered_at = '' AND message NOT NULL"
+    return int(db.execute(question).fetchone()[0])
 
 
 def show_lamps(db: Database, lamps: Mapping[str, str], now: datetime) -> None:

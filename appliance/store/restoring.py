@@ -129,7 +129,7 @@ def _what_callers_left(db: Database, other: Database, sounds: Mapping[str, str])
         db,
         _rows(other, "SELECT * FROM messages ORDER BY id"),
         "messages",
-        ("call",),
+        ("call", "recorded_at"),
         lambda row: row | {"sound": sounds.get(row["sound"], row["sound"])},
     )
     reminders = _mapped(db, _rows(other, "SELECT * FROM night_reminders"), "night_reminders", ("since",))

@@ -35,20 +35,20 @@ def ask_for_ticket(call: Call, rule: TicketRule) -> str:
     return ""
 
 
-def ask_for_callback(call: Call, promise: str = "callback-promised", *, waiting: bool = True) -> bool:
+def ask_for_callback(call: Call, confirm: str) -> bool:
     """Agree on a callback: to the caller's number, or to one he keys in, read back and confirmed.
 
-    True when it is promised, on disk, and said. False when he goes on waiting (or leaves a message,
-    where he cannot wait): he wants to, an agent has become free, or no number was agreed on.
+    `confirm` is the prompt that says what the keys do, the star key too. True when it is on disk, and is
+    to be promised now. False when it is not: he does not want it, an agent has become free, or no number
+    was agreed on.
     """
-    confirm = "callback-confirm" if waiting else "callback-confirm-closed"
     number, complaint = call.house.number_of_caller()
     keyed_in, silent = False, 0
     for _ in range(_TRIES):
         if number:
             key = read_back(call, number, confirm, keyed_in=keyed_in)
             if key == _CONFIRM:
-                return promise_callback(call, number, promise)
+                return keep_callback(call, number)
             if key in (_BACK, WAKE_KEY):
                 return False
             if key == _ANOTHER:
@@ -78,13 +78,12 @@ def read_back(call: Call, number: str, confirm: str, *, keyed_in: bool) -> str:
     return key or call.hears(confirm, _CONFIRM + others) or call.leg.wait_key(_CONFIRM_SECONDS)
 
 
-def promise_callback(call: Call, number: str, promise: str) -> bool:
-    """Commit the callback, and only then say so."""
+def keep_callback(call: Call, number: str) -> bool:
+    """Commit the callback; from then on the floor would promise it, too."""
     try:
         call.house.promise_callback(number)
     except (OSError, sqlite3.Error):
         call.hears("callback-failed")
         return False
     call.reaches("promised")
-    call.hears(promise)
     return True

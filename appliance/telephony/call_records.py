@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import logging
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,6 +14,7 @@ from pathlib import Path
 log = logging.getLogger(__name__)
 
 _ROTATE_BYTES = 4_000_000
+_BEGINS = re.compile(r'"(?:USER_DEFINED|ANSWER|BRIDGE_ENTER|ATTENDEDTRANSFER|LINKEDID_END)",')
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,12 @@ def parse_record(line: str) -> CallRecord | None:
     )
 
 
+def _behind_torn(line: str) -> CallRecord | None:
+    """The record that begins in the middle of a line whose beginning was torn off its end."""
+    found = (parse_record(line[begin.start() :]) for begin in _BEGINS.finditer(line, 1))
+    return next((record for record in found if record), None)
+
+
 def _extra(text: str) -> str:
     """CEL wraps what the dialplan said as ``{"extra":"…"}``; plain text is left alone."""
     prefix, suffix = '{"extra":"', '"}'
@@ -80,7 +88,8 @@ class CallRecords:
     def read(self, cursor: str) -> Iterator[tuple[CallRecord | None, str]]:
         """Yield each new record with the cursor behind it; None for a line nobody can read.
 
-        The last line of a power cut may be torn: it is read once Asterisk wrote behind it.
+        The last line before a power cut may be torn: of it and what Asterisk then wrote behind it on the
+        same line, the latter is given.
         A file that was moved aside is finished first.
         """
         inode, _, offset = cursor.partition(":")
@@ -116,7 +125,9 @@ class CallRecords:
                 if not line.endswith(b"\n"):
                     return
                 start += len(line)
-                record = parse_record(line.decode(errors="replace").rstrip("\r\n"))
+                text = line.decode(errors="replace").rstrip("\r\n")
+                record = parse_record(text)
                 if record is None:
                     log.warning("a call record nobody can read was passed over, %d bytes", len(line))
+                    record = _behind_torn(text)
                 yield record, f"{inode}:{start}"

@@ -38,7 +38,8 @@ class CustomerFacts:
     `destination` is what Dial is told. `call` is the one in which `department` was asked for it, by
     somebody who is in line since `arrived`.
 
-    With `confirmation` the customer must press 1 before he is connected.
+    With `confirmation` the customer must press 1 before he is connected; he is told that he had asked for
+    it, or, where the office has `ordered` it, that he had called.
     """
 
     number: str
@@ -51,6 +52,7 @@ class CustomerFacts:
     shown_number: str
     destination: str
     confirmation: bool
+    ordered: bool = False
 
 
 class Attempt(Protocol):
@@ -134,7 +136,7 @@ def dial(agent: Voice, customer: CustomerFacts, attempt: Attempt) -> Result:
     )
     options = f"gTb(called-back^facts^1({'^'.join(facts)}))F(called-back^over^1)"
     if customer.confirmation:
-        options += f"U(customer^{customer.language})"
+        options += f"U(customer^{customer.language}{'^ordered' if customer.ordered else ''})"
     with contextlib.suppress(CallerHungUp):
         agent.leg.run("Dial", customer.destination, str(_RING_SECONDS), options)
     status = agent.leg.get("DIALSTATUS")

@@ -137,13 +137,14 @@ def reach_an_agent(call: Call, department: Department) -> bool:
 
     True when the caller has talked to somebody or will be called back; False when a message is
     what is left: nobody is there, or it is what the caller wants. Whom waiting is not offered leaves
-    the line before he is asked, so that no agent is kept for somebody who is not listening for him.
+    the line before he is asked, and whom a callback is promised before he is told, so that no agent is
+    kept for somebody who is not listening for him.
     Who waits when the department closes is told, and keeps his place while somebody is there.
     While an agent's phone rings for him he may choose, too; who then leaves no number stands in line
     again where he stood.
     """
     call.reaches("waiting")
-    wait = Wait(department)
+    wait, agreed = Wait(department), False
     with call.house.place_in_line(department) as place:
         while True:
             chance = place.look()
@@ -166,21 +167,29 @@ def reach_an_agent(call: Call, department: Department) -> bool:
                 key = key or ticket_key(call, wait, chance) or wait_with_music(call, wait, place)
                 if key == _MESSAGE_KEY and department.offers_message:
                     return False
-                promise = callback_prompts(is_open=chance.is_open).promise
-                if key == _CALLBACK_KEY and department.offers_callback and ask_for_callback(call, promise):
-                    return True
+                if key == _CALLBACK_KEY and department.offers_callback:
+                    agreed = ask_for_callback(call, confirm_while_waiting(department))
+                    if agreed:
+                        break
+    if agreed:
+        call.hears(callback_prompts(is_open=chance.is_open).promise)
+        return True
     if chance.agent:
         return chooses_while_ringing(call, department)
     if not chance.is_open:
         return reach_on_duty(call, department)
-    return is_called_back(call, department, is_open=True)
+    return offer_what_is_left(call, department, is_open=True)
 
 
 def chooses_while_ringing(call: Call, department: Department) -> bool:
     """The caller has pressed a key while an agent's phone rang. Returns what `reach_an_agent` does."""
     if call.leg.get("EXTEN") == _MESSAGE_KEY:
         return False
-    return ask_for_callback(call, waiting=False) or reach_an_agent(call, department)
+    if not ask_for_callback(call, confirm_while_waiting(department)):
+        return reach_an_agent(call, department)
+    now = call.house.department(department.name) or department
+    call.hears(callback_prompts(is_open=now.is_open).promise)
+    return True
 
 
 def reach_on_duty(call: Call, department: Department) -> bool:
@@ -195,7 +204,7 @@ def reach_on_duty(call: Call, department: Department) -> bool:
         offers_message=department.offers_message,
     )
     if duty is Duty.NOT_REACHED:
-        return is_called_back(call, department, is_open=False)
+        return offer_what_is_left(call, department, is_open=False)
     return duty is Duty.TALKED
 
 
@@ -365,6 +374,11 @@ def callback_prompts(*, is_open: bool) -> CallbackPrompts:
     return CallbackPrompts("offer-callback-opening", "callback-promised-opening")
 
 
+def confirm_while_waiting(department: Department) -> str:
+    """What the keys do when his number has been read back to somebody in line."""
+    return "callback-confirm" if department.offers_wait else "callback-confirm-only"
+
+
 def offers(department: Department, *, is_open: bool) -> list[str]:
     """The prompts that offer what the department offers while nobody is free."""
     choices = (
@@ -402,8 +416,8 @@ def wait_with_music(call: Call, wait: Wait, place: Place) -> str:
             call.leg.music(False)
 
 
-def is_called_back(call: Call, department: Department, *, is_open: bool) -> bool:
-    """Offer what is left where waiting is not: a callback or a message. True when nothing more is to do."""
+def offer_what_is_left(call: Call, department: Department, *, is_open: bool) -> bool:
+    """Where waiting is not: a callback or a message. True when nothing more is to do."""
     call.reaches("message")
     if not department.offers_callback:
         return False
@@ -411,7 +425,9 @@ def is_called_back(call: Call, department: Department, *, is_open: bool) -> bool
     keys = _CALLBACK_KEY + (_MESSAGE_KEY if department.offers_message else "")
     prompts = [offer, *(["offer-message"] if department.offers_message else []), *department.extra_prompts]
     key = call.hears(prompts, keys) or call.leg.wait_key(_CHOOSING_SECONDS)
-    if key == _CALLBACK_KEY and ask_for_callback(call, promise, waiting=False):
+    confirm = "callback-confirm-closed" if department.offers_message else "callback-confirm-only"
+    if key == _CALLBACK_KEY and ask_for_callback(call, confirm):
+        call.hears(promise)
         return True
     if department.offers_message:
         return False

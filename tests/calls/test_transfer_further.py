@@ -241,6 +241,36 @@ def test_who_was_called_back_and_is_not_taken_comes_back(office: SimulatedOffice
     called_back_ends_with(office, callback, customer, anna)
 
 
+def test_who_had_left_a_message_and_is_called_back_may_leave_another(office: SimulatedOffice) -> None:
+    callback, customer, anna = is_called_back(office)
+    office.db.execute(
+        "INSERT INTO messages (call, department, caller, caller_name, recorded_at, seconds, sound) "
+        "VALUES ('1.0', 'support', ?, '', '2026-11-24T12:00:00.000Z', 3.0, 'messages/1.0.mp3')",
+        [CUSTOMER],
+    )
+    office.db.execute(
+        "INSERT INTO outbox (message, message_id, recipient, language, delivered_at) "
+        "SELECT id, '<1.0@x>', 'x@y.example', 'de', recorded_at FROM messages"
+    )
+    office.command("agents", "anna", "away")
+    anna.transfers("22")
+    customer.hears("nobody-present")
+    customer.hears("offer-callback")
+    customer.presses("3")
+    customer.hears("leave-message")
+    customer.says(VOICE_OF_AGENT)
+    customer.presses("#")
+    customer.hears("message-thanks")
+    sounds = [
+        row[0] for row in office.db.execute("SELECT sound FROM messages WHERE call = '1.0' ORDER BY id")
+    ]
+    assert len(sounds) == 2
+    assert sounds[1].startswith("messages/1.0.callback-")
+    assert (office.settings.spool / sounds[1]).stat().st_size > 1000
+    customer.waits_until_cut_off()
+    becomes(office, callback, ("reached", 1, "talked"))
+
+
 def test_who_was_called_back_and_is_left_on_hold_comes_back(office: SimulatedOffice) -> None:
     callback, customer, anna = is_called_back(office)
     anna.presses("*2")

@@ -10,6 +10,8 @@ from appliance.hotline.announcement import WAIT_KEYS, wait_step
 from appliance.hotline.estimate import History, expected_wait_seconds
 from appliance.simulator.exchange import Caller
 from appliance.simulator.office import SimulatedOffice
+from appliance.telephony.box import manager_secret
+from appliance.telephony.manager import ManagerLink
 from tests.calls.conftest import nothing_is_left
 from tests.calls.test_first_call import VOICE_OF_AGENT, VOICE_OF_CALLER
 
@@ -320,6 +322,31 @@ def test_killed_with_five_waiting_the_floor_serves_them_all_the_oldest_first(
     office.start_supervisor()
     assert [office.outcome(office.call_of(caller)) for caller in waiting] == ["talked"] * 5
     nothing_is_left(office)
+
+
+def sends_to_the_floor(office: SimulatedOffice, channel: str) -> None:
+    """As if the caller's dialog had failed: he is in the queue of the floor."""
+    secret = manager_secret(office.settings.asterisk)
+    link = ManagerLink("127.0.0.1", office.settings.manager_port, "orders", secret, name="test")
+    link.start()
+    assert link.wait_connected(10)
+    link.send("Redirect", {"Channel": channel, "Context": "floor", "Exten": "waiting", "Priority": "1"})
+    link.stop()
+
+
+def test_who_falls_to_the_floor_while_the_supervisor_lives_comes_back(office: SimulatedOffice) -> None:
+    """As does who rang in while the supervisor came up, and reaches the queue after it has looked."""
+    first = talks_to(office, "anna")
+    others, second = office.channels(), office.caller("+491702222222")
+    second.dials(SUPPORT)
+    told = second.hears("all-busy")
+    (channel,) = set(office.channels()) - set(others)
+    sends_to_the_floor(office, channel)
+    second.hears("all-busy", after=told)
+    office.desk("anna").hangs_up()
+    assert office.desk("anna").rings().shown_number == "+491702222222"
+    for caller in (first, second):
+        caller.hangs_up()
 
 
 def test_the_supervisor_takes_back_whom_the_floor_has_kept_in_his_place(office: SimulatedOffice) -> None:

@@ -48,6 +48,17 @@ def read(records: CallRecords, cursor: str) -> tuple[list[str], str]:
     return [record.event if record else "?" for record, _ in found], found[-1][1] if found else cursor
 
 
+@pytest.mark.parametrize("torn", [1, 20, len(BRIDGE) // 2, len(BRIDGE) - 2])
+def test_what_was_written_behind_a_torn_line_is_read(tmp_path: Path, torn: int) -> None:
+    """After a power cut Asterisk goes on at the end of the file, in the middle of a line."""
+    file = tmp_path / "records.csv"
+    file.write_text(BRIDGE[:torn] + INCOMING.replace('"incoming",', '"USER_DEFINED",', 1) + END)
+    found = [record for record, _ in CallRecords(file).read("")]
+    assert [record and record.event for record in found] == ["INCOMING", "LINKEDID_END"]
+    assert found[0] is not None
+    assert (found[0].detail, found[0].call) == ("093155510", "1795495094.0")
+
+
 def test_the_cursor_goes_on_where_it_stopped(tmp_path: Path) -> None:
     file = tmp_path / "records.csv"
     records = CallRecords(file)

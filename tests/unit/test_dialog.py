@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -472,21 +472,78 @@ def test_a_message_is_thanked_for_only_when_it_is_kept() -> None:
 # Asking for a callback
 
 
-@pytest.mark.parametrize("waiting", [True, False])
-def test_the_own_number_is_read_back_confirmed_committed_and_only_then_promised(waiting: bool) -> None:
+def test_the_own_number_is_read_back_confirmed_and_committed() -> None:
     call, leg, house = a_call([*[""] * 12, "1"])
-    assert ask_for_callback(call, "callback-promised", waiting=waiting)
+    assert ask_for_callback(call, "callback-confirm-closed")
     assert house.promised == [OWN_NUMBER]
-    confirm = "callback-confirm" if waiting else "callback-confirm-closed"
     digits = [f"digit-{digit}" for digit in "01701234567"]
-    assert leg.heard() == ["callback-to", *digits, confirm, "callback-promised"]
-    promise, step = leg.log.index(("promise", OWN_NUMBER)), leg.log.index(("STEP", "promised"))
-    assert promise < step < leg.log.index(("hears", "callback-promised"))
+    assert leg.heard() == ["callback-to", *digits, "callback-confirm-closed"]
+    assert leg.log.index(("promise", OWN_NUMBER)) < leg.log.index(("STEP", "promised"))
+
+
+def wants_a_callback(then: list[str], **facts: Any) -> tuple[Leg, House]:
+    """He presses 2 as soon as it means something, and these keys behind it."""
+    for moment in range(12):
+        leg, house = takes([*[""] * moment, "2", *then], **facts)
+        if "callback-to" in leg.heard():
+            return leg, house
+    raise AssertionError("a 2 never meant anything")
+
+
+@pytest.mark.parametrize(
+    ("changes", "chance", "confirm", "then"),
+    [
+        ({}, BUSY, "callback-confirm", "all-busy"),
+        ({"offers_wait": False}, BUSY, "callback-confirm-only", "offer-callback"),
+        ({}, NOBODY, "callback-confirm-closed", "leave-message"),
+        ({"offers_message": False}, NOBODY, "callback-confirm-only", "goodbye"),
+    ],
+    ids=["he may wait", "no waiting", "a message is left", "nothing else is left"],
+)
+def test_what_the_star_key_is_said_to_do_is_what_it_does(
+    changes: dict[str, Any], chance: Chance, confirm: str, then: str
+) -> None:
+    leg, house = wants_a_callback(
+        [*[""] * 12, "*"], at_number=replace(SUPPORT, **changes), chances=[chance], ends_at=60
+    )
+    heard = leg.heard()
+    assert next(prompt for prompt in heard if prompt.startswith("callback-confirm")) == confirm
+    if then != "all-busy":
+        assert then in heard[heard.index(confirm) :]
+    assert not house.promised
+
+
+def test_a_callback_is_promised_when_it_is_on_disk_and_he_has_left_the_line() -> None:
+    """While he is told so nobody keeps an agent for him."""
+    stood = list[int]()
+
+    class Listening(Leg):
+        def play(self, sound: str, keys: str = "") -> str:
+            if sound.endswith("callback-promised"):
+                stood.append(house.in_line)
+                assert house.promised == [OWN_NUMBER]
+            return super().play(sound, keys)
+
+    for moment in range(12):
+        leg = Listening([*[""] * moment, "2", *[""] * 12, "1"])
+        house = House(leg, chances=[BUSY])
+        with suppress(CallerHungUp):
+            dialog.take_call(leg, house)  # type: ignore[arg-type]
+        if stood:
+            break
+    assert stood == [0]
+
+
+def test_who_asks_for_a_callback_while_a_phone_rings_goes_on_waiting_with_the_star_key() -> None:
+    leg, _ = takes([*[""] * 13, "*"], chances=[BERT, BUSY], dials=["CANCEL"], variables={"EXTEN": "2"})
+    heard = leg.heard()
+    assert "callback-confirm" in heard
+    assert "all-busy" in heard[heard.index("callback-confirm") :]
 
 
 def test_another_number_is_keyed_in() -> None:
     call, _, house = a_call(["2", *"0931*0931777", "#", *[""] * 9, "1"])
-    assert ask_for_callback(call)
+    assert ask_for_callback(call, "callback-confirm")
     assert house.promised == ["+49931777"]
 
 
@@ -495,14 +552,14 @@ def test_a_digit_that_comes_late_confirms_nothing() -> None:
     call, leg, house = a_call(
         [*"0931771", "", "", "1", "1", "", "", "", "", "2", *"09317711", "#"], number=""
     )
-    assert not ask_for_callback(call)
+    assert not ask_for_callback(call, "callback-confirm")
     assert house.promised == []
     assert leg.heard().count("callback-to") == 2
 
 
 def test_what_cannot_be_kept_is_not_promised() -> None:
     call, leg, _house = a_call([*[""] * 12, "1"], fails=True)
-    assert not ask_for_callback(call)
+    assert not ask_for_callback(call, "callback-confirm")
     assert leg.heard()[-1] == "callback-failed"
     assert "STEP" not in leg.variables
 
@@ -524,17 +581,17 @@ def test_what_is_no_number_is_answered_and_nothing_is_promised(
     keys: str, number: str, heard: list[str]
 ) -> None:
     call, leg, house = a_call(list(keys) if keys != "*" else ["", "*"], number=number)
-    assert not ask_for_callback(call)
+    assert not ask_for_callback(call, "callback-confirm")
     assert house.promised == []
     assert set(heard) <= set(leg.heard())
 
 
 def test_the_silent_are_asked_twice() -> None:
     call, leg, _ = a_call("")
-    assert not ask_for_callback(call)
+    assert not ask_for_callback(call, "callback-confirm")
     assert leg.heard().count("callback-to") == 2
     call, leg, _ = a_call("", number="")
-    assert not ask_for_callback(call)
+    assert not ask_for_callback(call, "callback-confirm")
     assert leg.heard().count("callback-enter") == 2
 
 
@@ -542,7 +599,7 @@ def test_the_silent_are_asked_twice() -> None:
 def test_when_an_agent_is_free_asking_ends_wherever_it_is(number: str) -> None:
     for moment in range(14 if number else 2):
         call, leg, house = a_call([*[""] * moment, WAKE_KEY], number=number)
-        assert not ask_for_callback(call)
+        assert not ask_for_callback(call, "callback-confirm")
         assert house.promised == []
         assert leg.log[-1] == ("key", WAKE_KEY)
 

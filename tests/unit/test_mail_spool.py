@@ -19,7 +19,14 @@ from sqlite_utils import Database
 
 from appliance.mail import sound
 from appliance.mail.retention import remove_old
-from appliance.mail.spool import Message, MessageFacts, accept_recording, find_message, find_recordings
+from appliance.mail.spool import (
+    Message,
+    MessageFacts,
+    accept_recording,
+    call_of,
+    find_message,
+    find_recordings,
+)
 from appliance.store.database import exclusive, open_store
 from appliance.store.times import to_text
 from tests.unit.seed import NEW_DEPARTMENT, NEW_OFFICE
@@ -138,6 +145,21 @@ def test_asking_again_gives_the_same_message(db: Database, spool: Path) -> None:
     record(spool)  # as if the power had gone before the recording was removed
     assert accept_recording(db, spool, recording, FACTS) == first
     assert_one_message(db, spool, first)
+
+
+def test_who_left_a_message_and_is_called_back_may_leave_another(db: Database, spool: Path) -> None:
+    first = accept_recording(db, spool, record(spool), FACTS)
+    name = f"{CALL}.callback-7-ab12"
+    assert call_of(name) == call_of(CALL) == CALL
+    second = accept_recording(db, spool, record(spool, call=name), FACTS)
+    assert first is not None
+    assert second is not None
+    assert (first.call, second.call) == (CALL, CALL)
+    assert first.id != second.id
+    assert len(rows(db, "outbox")) == 2
+    assert find_recordings(spool) == []
+    assert (spool / first.sound).exists()
+    assert (spool / second.sound).exists()
 
 
 def test_two_at_the_same_time_give_one_message(db: Database, spool: Path) -> None:

@@ -67,6 +67,20 @@ def test_who_gave_up_waiting_is_missed_with_all_that_is_known(db: Database) -> N
     assert not caller.called_back
 
 
+@pytest.mark.parametrize("step", ["agent rings", "on-call rings", "nobody present told"])
+def test_who_hung_up_before_anybody_answered_is_missed_though_he_never_waited(
+    db: Database, step: str
+) -> None:
+    ledger.open_call(db, "1.0", dialled=SUPPORT, caller=ERIKA, caller_name="E", started_at=NOON)
+    ledger.add_step(db, "1.0", step, "anna", after(3))
+    ledger.close_call(db, "1.0", after(20))
+    (caller,) = missed.missed_callers(db)
+    assert (caller.call, caller.waits_since) == ("1.0", NOON)
+    assert caller.waited_seconds == pytest.approx(20, abs=0.01)
+    call(db, "2.0", "talks", at=60)
+    assert names(db) == []
+
+
 @pytest.mark.parametrize("how", ["never waits", "talks", "message"])
 def test_who_did_not_wait_in_vain_is_not_missed(db: Database, how: str) -> None:
     call(db, "1.0", how)

@@ -628,7 +628,7 @@ class Callbacks(RuleBasedStateMachine):
     def message(self, call: str) -> None:
         message = self.db.execute(
             "INSERT INTO messages (call, department, caller, caller_name, recorded_at, seconds, sound) "
-            "VALUES (?, '', '', '', 'x', 3, 'x') RETURNING id",
+            "VALUES (?1, '', '', '', 'x', 3, ?1) RETURNING id",
             [call],
         ).fetchone()[0]
         self.db.execute(

@@ -51,6 +51,8 @@ class Desk:
         self.begun: queue.Queue[tuple[Callback, str]] = queue.Queue()
         self.switchboard = self.another()
         self.switchboard.start()
+        self.switchboard.phones_known(asked_at=time.monotonic())
+        self.switchboard.agents()  # when it answers, it knows
 
     def another(self) -> Switchboard:
         """A switchboard as it is after a restart."""
@@ -249,6 +251,22 @@ def test_wrap_up_after_a_conversation_survives_a_restart(desk: Desk) -> None:
     again.stop()
     desk.clock.now += timedelta(seconds=6)
     desk.waits_for_lamp("agent:anna", "green")
+
+
+def test_while_nobody_knows_what_the_phones_do_who_is_available_counts_as_there(desk: Desk) -> None:
+    """A moment without events, or the first moment after the start, sends nobody out of the line."""
+    desk.idle("PJSIP/desk_1")
+    with desk.switchboard.place_in_line(desk.caller("1"), "c1") as place:
+        place.look()
+        place.report(Ring.REFUSED)
+        asked_at = time.monotonic()
+        desk.switchboard.asterisk_lost()
+        assert place.look().somebody_present
+        assert not place.look().agent, "nobody is rung"
+        desk.switchboard.phones_known(asked_at=asked_at)
+        assert place.look().somebody_present, "what was asked before the loss says nothing"
+        desk.switchboard.phones_known(asked_at=time.monotonic())
+        assert not place.look().somebody_present, "now it is known that no phone can be rung"
 
 
 def test_a_caller_who_goes_frees_the_agent(desk: Desk) -> None:
@@ -595,6 +613,7 @@ def test_an_attempt_begun_in_time_keeps_its_agent_until_it_is_old(
 
 def test_without_room_on_the_line_nobody_is_called_back(desk: Desk) -> None:
     desk.switchboard.line_room(False)
+    desk.idle()
     request = desk.owes("1.0")
     desk.idle("PJSIP/desk_1")
     with desk.switchboard.place_in_line(desk.caller("2.0", 1), "c2") as place:
