@@ -15,7 +15,7 @@ def test_a_callback(office: SimulatedOffice) -> None:
     anna.rings()
     caller.presses("2")
     anna.stops_ringing()
-    caller.hears("callback-confirm-closed", timeout_seconds=40)
+    caller.hears("callback-confirm", timeout_seconds=40)
     office.sets("anna", "away")
     caller.presses("1")
     caller.hears("callback-promised")
