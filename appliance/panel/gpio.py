@@ -6,7 +6,10 @@ import importlib
 import os
 import tempfile
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Protocol, cast
+
+_REVISION = Path("/sys/firmware/devicetree/base/system/linux,revision")
 
 
 class NoGpio(Exception):
@@ -50,6 +53,9 @@ def real_gpio() -> Gpio:
     """The library for this machine. Raises NoGpio."""
     # lgpio makes a pipe in its working folder, which the supervisor may not write to.
     os.environ.setdefault("LG_WD", tempfile.gettempdir())
+    # It looks for the board's revision in /proc, of which the supervisor sees only processes.
+    if _REVISION.exists():
+        os.environ.setdefault("RPI_LGPIO_REVISION", _REVISION.read_bytes().hex())
     try:
         return cast("Gpio", importlib.import_module("RPi.GPIO"))
     except (ImportError, RuntimeError, OSError) as error:
