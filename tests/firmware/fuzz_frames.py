@@ -237,7 +237,9 @@ class Cable:
             assert self.board.now_ms < calm_at + _CALM_MS, "they do not find together again"
         assert self.link.lamp == self.desk.shown(SERIAL).lamp, "the lamp is stuck"
         for press in self.desk.taken[self._judged :]:
-            assert self.noted.get(press.number) == (press.length, press.shown), f"nobody pressed that: {press}"
+            assert self.noted.get(press.number) == (press.length, press.shown), (
+                f"nobody pressed that: {press}"
+            )
         self._judged = len(self.desk.taken)
         self._press_at = 0
         patience = self.board.now_ms + _CALM_MS
