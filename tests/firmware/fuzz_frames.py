@@ -3,8 +3,8 @@
 The firmware's whole loop and the appliance's side of a line talk over a cable on which storms pass: noise,
 frames that were changed, cut, doubled or came long ago, and right frames that make no sense. A person goes on
 pressing the button. After each storm lamp and presses must agree: nothing has crashed, nobody's press was
-taken, none twice or as another, and the lamp shows what the appliance wants shown. All in a time of its own, so
-that an hour of storms takes a minute.
+taken, none twice or as another, the lamp shows what the appliance wants shown. It has a time of its own, in
+which an hour of storms takes a minute.
 """
 
 from __future__ import annotations
@@ -274,8 +274,8 @@ def main(frames: int, seed: int) -> None:
         began = time.monotonic()
         cable = storms(frames // 2, seed, shared=shared)
         click.echo(
-            f"{'a bus' if shared else 'a box alone'}, seed {seed}: {cable.to_box} hostile frames to the box and"
-            f" {cable.to_appliance} to the appliance in {cable.board.now_ms / 60_000:.0f} minutes of its own time,"
+            f"{'a bus' if shared else 'a box alone'}, seed {seed}: {cable.to_box} hostile frames to the box,"
+            f" {cable.to_appliance} to the appliance, {cable.board.now_ms / 60_000:.0f} minutes of its time;"
             f" {len(cable.desk.taken)} presses taken, each as it was made; no crash, no stuck lamp"
             f" ({time.monotonic() - began:.0f} s)"
         )

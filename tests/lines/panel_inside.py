@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from appliance.panel.front_panel import PRESS_STILL_MS
 from appliance.panel.gpio import real_gpio
 from tests.panel.panel_office import PINS, PanelOffice
 
@@ -24,6 +25,7 @@ _GPIOS = 54  # of a Pi
 _PRESSES = 1000
 _TURNS = 20
 _PATIENCE_SECONDS = 60.0  # an emulated processor may have to wait for a real one
+_BOUNCE_SECONDS = PRESS_STILL_MS / 2000
 _LAMPS = (*PINS.lines, *PINS.lamps.values())
 
 
@@ -45,13 +47,18 @@ class Chip:
         """A contact closes to ground, or opens."""
         (self._lines / f"sim_gpio{pin}" / "pull").write_text("pull-down" if closed else "pull-up")
 
-    def bounces(self, pin: int, *, closed: bool, chance: random.Random) -> None:
-        """The same, after a few bounces of up to a millisecond."""
-        for _ in range(chance.randrange(1, 6)):
-            for level in (True, False):
-                self.moves(pin, closed=level)
-                time.sleep(chance.uniform(0, 0.001))
-        self.moves(pin, closed=closed)
+    def bounces(self, pin: int, *, closed: bool, chance: random.Random) -> bool:
+        """The same, after a few bounces of up to a millisecond.
+
+        False when a bounce lasted longer, because an emulated processor stood still: it may count.
+        """
+        longest, began = 0.0, time.monotonic()
+        for level in (*((True, False) * chance.randrange(1, 6)), closed):
+            self.moves(pin, closed=level)
+            longest = max(longest, time.monotonic() - began)
+            began = time.monotonic()
+            time.sleep(chance.uniform(0, 0.001))
+        return longest < _BOUNCE_SECONDS
 
     def is_lit(self, pin: int) -> bool:
         """Whether there is voltage for a lamp."""
@@ -77,14 +84,22 @@ def switch(chip: Chip, office: PanelOffice) -> None:
 def presses(chip: Chip, office: PanelOffice) -> None:
     """A thousand presses of a bouncing button are a thousand committed presses."""
     chance, pin = random.Random(2), PINS.contacts["address"]
-    for number in range(1, _PRESSES + 1):
-        chip.bounces(pin, closed=True, chance=chance)
-        until(lambda number=number: presses_so_far(office) == number, f"press {number} is committed")
-        chip.bounces(pin, closed=False, chance=chance)
-        until(lambda: is_let_go(office), f"the end of press {number} is seen")
-    until(lambda: len(office.rung) == _PRESSES, "the switchboard has taken all")
-    assert presses_so_far(office) == _PRESSES
-    print(f"{_PRESSES} bouncing presses: {presses_so_far(office)} committed")
+    well_bounced = others = 0
+    while well_bounced < _PRESSES:
+        before = presses_so_far(office)
+        is_bouncing = chip.bounces(pin, closed=True, chance=chance)
+        until(lambda: is_known(office, pressed=True), f"press {well_bounced} is seen")
+        is_bouncing &= chip.bounces(pin, closed=False, chance=chance)
+        until(lambda: is_known(office, pressed=False), f"the end of press {well_bounced} is seen")
+        if is_bouncing:
+            assert presses_so_far(office) == before + 1
+            well_bounced += 1
+        else:
+            others += 1
+    until(lambda: len(office.rung) == presses_so_far(office), "the switchboard has taken all")
+    print(
+        f"{well_bounced} bouncing presses were committed as {well_bounced} ({others} by a slow hand besides)"
+    )
 
 
 def busy(chip: Chip, office: PanelOffice) -> None:
@@ -124,16 +139,16 @@ def command(chip: Chip) -> None:
         assert walk.stdin
         said = Reader(walk)
         for pin in _LAMPS:
-            said.until_it_ends_with(": ")
+            said.goes_on_until(": ")
             assert [lamp for lamp in _LAMPS if chip.is_lit(lamp)] == [pin]
             walk.stdin.write(b"\n")
             walk.stdin.flush()
         for closed in (("night",), ("day",), (), ("address",), ()):
-            said.until_it_ends_with(" …")
+            said.goes_on_until(" …")
             for name, pin in PINS.contacts.items():
                 chip.moves(pin, closed=name in closed)
-        assert walk.wait() == 0, said.text
-    said.until_it_ends_with("The front panel is all right.\n")
+        said.goes_on_until("The front panel is all right.\n")
+        assert walk.wait() == 0
     print(f"panel check saw {len(_LAMPS)} lamps and {len(PINS.contacts)} contacts")
 
 
@@ -143,14 +158,15 @@ class Reader:
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
         assert process.stdout
         self._pipe = process.stdout.fileno()
-        self.text = ""
+        self._text = b""
 
-    def until_it_ends_with(self, end: str) -> None:
-        """Wait for words; AssertionError when the program ends without them."""
-        while not self.text.endswith(end):
+    def goes_on_until(self, end: str) -> None:
+        """Wait for words that were not there before; AssertionError when the program ends without them."""
+        self._text = b""
+        while not self._text.endswith(end.encode()):
             data = os.read(self._pipe, 4096)
-            assert data, self.text
-            self.text += data.decode()
+            assert data, self._text.decode()
+            self._text += data
 
 
 class Complaints(logging.Handler):
@@ -172,10 +188,10 @@ def presses_so_far(office: PanelOffice) -> int:
     return int(row[0]) if row else 0
 
 
-def is_let_go(office: PanelOffice) -> bool:
-    """Whether the panel knows that nobody presses the address button."""
+def is_known(office: PanelOffice, *, pressed: bool) -> bool:
+    """Whether the panel knows how the address button is, and has committed what that means."""
     button = office.panel._address
-    return button is not None and not button.value and not button.is_moving
+    return button is not None and button.value == pressed and not button.is_moving
 
 
 def until(look: Callable[[], object], what: str) -> None:
