@@ -84,7 +84,9 @@ def switch(chip: Chip, office: PanelOffice) -> None:
 def presses(chip: Chip, office: PanelOffice) -> None:
     """A thousand presses of a bouncing button are a thousand committed presses."""
     chance, pin = random.Random(2), PINS.contacts["address"]
+    office.switchboard.stop()  # nobody takes them
     well_bounced = others = 0
+    began = time.monotonic()
     while well_bounced < _PRESSES:
         before = presses_so_far(office)
         is_bouncing = chip.bounces(pin, closed=True, chance=chance)
@@ -94,6 +96,8 @@ def presses(chip: Chip, office: PanelOffice) -> None:
         if is_bouncing:
             assert presses_so_far(office) == before + 1
             well_bounced += 1
+            if well_bounced % 100 == 0:
+                print(f"{time.monotonic() - began:.0f} s: {well_bounced}", flush=True)
         else:
             others += 1
     until(lambda: len(office.rung) == presses_so_far(office), "the switchboard has taken all")
@@ -190,6 +194,7 @@ def presses_so_far(office: PanelOffice) -> int:
 
 def is_known(office: PanelOffice, *, pressed: bool) -> bool:
     """Whether the panel knows how the address button is, and has committed what that means."""
+    assert office.panel
     button = office.panel._address
     return button is not None and button.value == pressed and not button.is_moving
 

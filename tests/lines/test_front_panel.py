@@ -34,4 +34,4 @@ def everybody_goes_home() -> None:
 
 @pytest.mark.parametrize("check", ["command", "switch", "busy", "presses"])
 def test_front_panel_at_the_kernels_gpios(machine: Machine, check: str) -> None:
-    print(machine.run("python3", "-m", "tests.lines.panel_inside", check, seconds=600))
+    print(machine.run("python3", "-m", "tests.lines.panel_inside", check, seconds=850))

@@ -17,10 +17,10 @@ PINS = read_panel_pins()
 
 
 class PanelOffice:
-    """A switchboard and a panel."""
+    """A switchboard and a panel; without `gpio` the panel is elsewhere."""
 
-    def __init__(self, folder: Path, gpio: Gpio) -> None:
-        self.store = folder / "store.db"
+    def __init__(self, folder: Path, gpio: Gpio | None = None) -> None:
+        self.store = folder / "freizeichen.db"
         self.db = seeded_store(self.store)
         self.gpio = gpio
         self.rung: list[str] = []
@@ -29,7 +29,7 @@ class PanelOffice:
     def starts(self) -> None:
         """The supervisor's part of it."""
         self.lamps = CommittedLamps()
-        self.panel = FrontPanel(
+        self.panel = self.gpio and FrontPanel(
             self.gpio,
             PINS,
             self.store,
@@ -50,11 +50,13 @@ class PanelOffice:
         self.switchboard.start()
         self.switchboard.asterisk_answers()
         self.switchboard.phone_changed("PJSIP/isdn", "NOT_INUSE")
-        self.panel.start()
+        if self.panel:
+            self.panel.start()
 
     def stops(self) -> None:
         """Both."""
-        self.panel.stop()
+        if self.panel:
+            self.panel.stop()
         self.switchboard.stop()
 
     def mode(self) -> str:
