@@ -3,9 +3,10 @@
     micropython simulated.py SERIAL ROOT CABLE
 
 SERIAL is 16 hexadecimal digits, ROOT a folder with the slots, CABLE the number of an open file descriptor
-that does not block. Input takes `p` (a short press, bounces and all), `d` (button down) and `u` (up). Output
-tells every change of the lamp as `lamp RRGGBB` and of the buzzer as `buzz 0` and `buzz 1`. It ends with
-status 75 where the board would start again.
+that does not block. Input takes `p` (a short press, bounces and all), `d` (button down), `u` (up) and `h`
+(hang). Output tells every change of the lamp as `lamp RRGGBB` and of the buzzer as `buzz 0` and `buzz 1`,
+and twice a second, while the watchdog is fed, `fed 1`. It ends with status 75 where the board would start
+again.
 """
 
 import os
@@ -18,6 +19,7 @@ import slots
 
 RESTART = 75
 _WAIT_MS = 2
+_FED_MS = 500
 # A short press: down or not, for so many milliseconds and turns of the loop at the least. A process that
 # gets no turn for a while must see it all the same.
 _PRESS = (
@@ -51,6 +53,7 @@ class Simulated:
         self._since = 0
         self._shown = bytearray(3)
         self._buzzes = False
+        self._fed_at = _milliseconds() - _FED_MS
         self._poll = select.poll()
         self._poll.register(self._cable_in, select.POLLIN)
         self._poll.register(self._hands, select.POLLIN)
@@ -65,6 +68,9 @@ class Simulated:
             move = self._hands.read(1)
             if move == b"":
                 sys.exit(0)  # nobody is there any more
+            if move == b"h":
+                while True:
+                    time.sleep(1)
             if move == b"p":
                 self._moves = list(_PRESS)
             elif move:
@@ -107,7 +113,10 @@ class Simulated:
         return os.urandom(1)[0]
 
     def feed_watchdog(self) -> None:
-        """There is none: whoever started this process sees it end."""
+        """Whoever started this process ends it when this is not told any more."""
+        if _milliseconds() - self._fed_at >= _FED_MS:
+            self._fed_at = _milliseconds()
+            self._eyes.write(b"fed 1\n")
 
     def restart(self) -> None:
         """Start again."""

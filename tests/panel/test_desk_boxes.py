@@ -198,6 +198,20 @@ def test_box_and_appliance_lose_power_in_any_order(desks: Desks, annas_box: Simu
     assert desks.presence("anna") == ("available" if "a" in order else "away")
 
 
+def test_firmware_that_hangs_is_started_again(desks: Desks, annas_box: SimulatedBox) -> None:
+    annas_box.watchdog_seconds = 3
+    annas_box.shows("off")
+    annas_box.presses()
+    annas_box.shows("green")
+    starts = annas_box.starts
+    annas_box.hangs()
+    desks.until(lambda: annas_box.starts > starts, "the watchdog ends it")
+    annas_box.watchdog_seconds = None
+    annas_box.shows("green")
+    annas_box.presses()
+    annas_box.shows("off")
+
+
 def test_many_presses_count_each_once(desks: Desks, annas_box: SimulatedBox) -> None:
     annas_box.shows("off")
     for number in range(21):
