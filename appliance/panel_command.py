@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import click
 
 from appliance.language import say
-from appliance.panel.gpio import Gpio, real_gpio
+from appliance.panel.gpio import Gpio, is_a_pi, real_gpio
 from appliance.panel.pins import PanelPins, read_panel_pins
 from appliance.panel.steady import Steady, sample
 from appliance.settings import Settings
@@ -77,11 +77,11 @@ def simulate(settings: Settings) -> None:
     """
     from appliance.simulator.panel_console import run_console
 
-    if settings.front_panel:
+    if is_a_pi() if settings.front_panel is None else settings.front_panel:
         raise click.ClickException(
             say(
-                "In box.toml steht, dass es eine Frontplatte gibt (front_panel). Zwei gehen nicht.",
-                "box.toml says that there is a front panel (front_panel). There cannot be two.",
+                "Es gibt schon eine Frontplatte (box.toml: front_panel). Zwei gehen nicht.",
+                "There is a front panel already (box.toml: front_panel). There cannot be two.",
             )
         )
     run_console(

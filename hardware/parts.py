@@ -1,5 +1,5 @@
-"""The parts list, as CSV: what to buy for one front panel, one desk box, a serial line to boxes, and one analogue
-line with its emergency phone.
+"""The parts list, as CSV: what to buy for one front panel, one desk box, a serial line to boxes, and one
+analogue line with its emergency phone.
 """
 
 from __future__ import annotations

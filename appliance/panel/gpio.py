@@ -49,12 +49,17 @@ class Gpio(Protocol):
         """Let go of pins; they are inputs then."""
 
 
+def is_a_pi() -> bool:
+    """Whether this machine is a Raspberry Pi, with a header for the front panel."""
+    return _REVISION.exists()
+
+
 def real_gpio() -> Gpio:
     """The library for this machine. Raises NoGpio."""
     # lgpio makes a pipe in its working folder, which the supervisor may not write to.
     os.environ.setdefault("LG_WD", tempfile.gettempdir())
     # It looks for the board's revision in /proc, of which the supervisor sees only processes.
-    if _REVISION.exists():
+    if is_a_pi():
         os.environ.setdefault("RPI_LGPIO_REVISION", _REVISION.read_bytes().hex())
     try:
         return cast("Gpio", importlib.import_module("RPi.GPIO"))

@@ -62,7 +62,7 @@ def gpio_library(
             unpack_into(root, fetched(compiler_apt, compiler, progress), progress)
             unpack_into(root, fetched(apt, headers, progress), progress)
             progress("compiling lgpio", 0)
-            _compile(root, triple, f"{triple}-gcc" if cross else "gcc")
+            _compile(root, f"{triple}-gcc" if cross else "gcc")
             (root / "built").rename(folder)
             shutil.rmtree(root)
             progress("compiling lgpio", 100)
@@ -74,7 +74,7 @@ def gpio_requirements() -> list[str]:
     return re.findall(r"^\w.*$", _REQUIREMENTS.read_text(), re.MULTILINE)
 
 
-def _compile(root: Path, triple: str, gcc: str) -> None:
+def _compile(root: Path, gcc: str) -> None:
     """Leaves both libraries in `root`/built."""
     for name in ("dev", "tmp", "built", "source"):
         (root / name).mkdir(exist_ok=True)

@@ -9,10 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from appliance import supervisor
 from appliance.panel import gpio as gpio_module
+from appliance.panel.committed import CommittedLamps
 from appliance.panel.front_panel import PRESS_STILL_MS
 from appliance.panel.gpio import NoGpio, real_gpio
 from appliance.panel.pins import FILE, read_panel_pins
+from appliance.settings import Settings
 from appliance.simulator.gpio import SimulatedGpio
 from appliance.store import people
 from appliance.store.database import open_store
@@ -231,3 +234,28 @@ def test_a_file_of_pins_that_cannot_be_is_refused(tmp_path: Path, old: str, new:
     (tmp_path / "pins.toml").write_text(text.replace(old, new, 1), encoding="utf-8")
     with pytest.raises(ValueError, match=complaint.replace("[", r"\[")):
         read_panel_pins(tmp_path / "pins.toml")
+
+
+@pytest.mark.parametrize(
+    ("wanted", "on_a_pi", "asks"),
+    [
+        (None, False, False),
+        (None, True, True),
+        (True, False, True),
+        (False, True, False),
+    ],
+)
+def test_a_panel_is_looked_for_where_there_is_a_header_or_box_toml_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wanted: bool | None, on_a_pi: bool, asks: bool
+) -> None:
+    asked: list[str] = []
+
+    def nothing_here() -> None:
+        asked.append("library")
+        raise NoGpio("not here")
+
+    monkeypatch.setattr(supervisor, "is_a_pi", lambda: on_a_pi)
+    monkeypatch.setattr(supervisor, "real_gpio", nothing_here)
+    settings = Settings(tmp_path, front_panel=wanted)
+    assert supervisor.front_panel(settings, CommittedLamps(), on_press=lambda: None) is None
+    assert bool(asked) == asks
