@@ -42,7 +42,7 @@ class Gpio(Protocol):
     def output(self, pin: int, level: int, /) -> None:
         """Set a level."""
 
-    def add_event_detect(self, pin: int, edge: int, /, callback: Callable[[int], None] = ...) -> None:
+    def add_event_detect(self, pin: int, edge: int, /, callback: Callable[[int], None]) -> None:
         """Call back at edges, in the library's own thread; an exception there ends all its callbacks."""
 
     def cleanup(self, pins: Iterable[int], /) -> None:
