@@ -34,7 +34,8 @@ from card.filesystems import (
 from card.gpio_library import gpio_library, gpio_requirements
 from card.kernel import finish_modules, first_system, modules_folder
 from card.packages import ARCHITECTURE, Tools, apt_for, fetched, on_the_card, unpack_into
-from card.tree import PARTS, REPOSITORY, finish_tree, needed_libraries, tracked
+from card.touched import PARTS, install_what_is_touched
+from card.tree import REPOSITORY, finish_tree, needed_libraries, tracked
 
 # Typical seconds of each step on two cores, from nothing; only to say how long it will take.
 _STEPS = {
@@ -87,7 +88,7 @@ def epoch_of_sources() -> int:
 def digest_of_inputs(archives: list[str], epoch: int) -> str:
     """Changes when the card's content does: our own files, libraries, packages."""
     seen = hashlib.sha256(f"{epoch} {sorted(archives)}".encode())
-    for name in tracked(*PARTS, "image-build", "requirements.lock", "pyproject.toml"):
+    for name in tracked("appliance", "webui", *PARTS, "image-build", "requirements.lock", "pyproject.toml"):
         seen.update(name.encode() + (REPOSITORY / name).read_bytes())
     return seen.hexdigest()[:12]
 
@@ -128,7 +129,8 @@ def make(folder: Path, work: Path, steps: Steps) -> Path:
             shutil.rmtree(taken) if taken.is_dir() else taken.unlink()
     with steps.step("system"):
         build = f"{version}-{digest_of_inputs(archives, epoch)}"
-        finish_tree(root, build, epoch, tools, gpio)
+        install_what_is_touched(root / "usr/lib/freizeichen/programs", gpio)
+        finish_tree(root, build, epoch, tools)
     with steps.step("file systems"):
         parts = {1: work / "boot", 2: work / "slot", 4: work / "data"}
         write_boot(files, parts[1], work, epoch, tools)

@@ -22,8 +22,7 @@ from card.packages import LIBRARIES, Tools, listed
 REPOSITORY = Path(__file__).parents[2]
 TREE = REPOSITORY / "image-build/root"
 _PROGRAMS = "usr/lib/freizeichen/programs"
-PARTS = ("appliance", "webui", "firmware", "hardware/pins.toml")
-"""What of ours is on the box: firmware for desk boxes, and which pin is which lamp, are read there."""
+_PACKAGES = ("appliance", "webui")
 _START = """\
 #!/usr/bin/python3 -I
 import sys
@@ -54,19 +53,19 @@ def tracked(*folders: str) -> list[str]:
     return sorted(name for name in done.stdout.split("\0") if name and (REPOSITORY / name).exists())
 
 
-def finish_tree(root: Path, version: str, epoch: int, tools: Tools, gpio: Path) -> None:
+def finish_tree(root: Path, version: str, epoch: int, tools: Tools) -> None:
     """Make of the unpacked packages a system that starts; raises PreparationError.
 
-    `version` is what os-release says, `gpio` the folder of the library for lamps and switch.
+    `version` is what os-release says.
     """
     for name in _FOLDERS:
         (root / name).mkdir(parents=True, exist_ok=True)
-    for file in tracked(*PARTS):
-        _copy(REPOSITORY / file, root / _PROGRAMS / file)
+    for name in ("appliance", "webui"):
+        for file in tracked(name):
+            _copy(REPOSITORY / file, root / _PROGRAMS / file)
     for file in tracked("image-build/root"):
         _copy(REPOSITORY / file, root / Path(file).relative_to("image-build/root"))
     _install_libraries(root / _PROGRAMS)
-    shutil.copytree(gpio, root / _PROGRAMS, dirs_exist_ok=True)
     start = root / "usr/bin/freizeichen"
     start.write_text(_START)
     start.chmod(0o755)
