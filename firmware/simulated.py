@@ -3,10 +3,10 @@
     micropython simulated.py SERIAL ROOT CABLE
 
 SERIAL is 16 hexadecimal digits, ROOT a folder with the slots, CABLE the number of an open file descriptor
-that does not block. Input takes `p` (a short press, bounces and all), `d` (button down), `u` (up) and `h`
-(hang). Output tells every change of the lamp as `lamp RRGGBB` and of the buzzer as `buzz 0` and `buzz 1`,
-and twice a second, while the watchdog is fed, `fed 1`. It ends with status 75 where the board would start
-again.
+that does not block. Input takes `p` and `l` (a short press, bounces and all, and a long one), `d` (button
+down), `u` (up) and `h` (hang). Output tells every change of the lamp as `lamp RRGGBB` and of the buzzer as
+`buzz 0` and `buzz 1`, and twice a second, while the watchdog is fed, `fed 1`. It ends with status 75 where
+the board would start again.
 """
 
 import os
@@ -20,7 +20,7 @@ import slots
 RESTART = 75
 _WAIT_MS = 2
 _FED_MS = 500
-# A short press: down or not, for so many milliseconds and turns of the loop at the least. A process that
+# What a hand does: down or not, for so many milliseconds and turns of the loop at the least. A process that
 # gets no turn for a while must see it all the same.
 _PRESS = (
     (True, 0, 1),
@@ -30,6 +30,10 @@ _PRESS = (
     (True, 0, 1),
     (False, 30, 6),
 )
+_LONG_PRESS = ((True, 1100, 6), (False, 30, 6))
+_DOWN = ((True, 30, 6),)
+_UP = ((False, 30, 6),)
+_MOVES = {b"p": _PRESS, b"l": _LONG_PRESS, b"d": _DOWN, b"u": _UP}
 
 
 def _milliseconds() -> int:
@@ -71,10 +75,8 @@ class Simulated:
             if move == b"h":
                 while True:
                     time.sleep(1)
-            if move == b"p":
-                self._moves = list(_PRESS)
-            elif move:
-                self._down = move == b"d"
+            if move:
+                self._moves = list(_MOVES[move])
         if self._moves:
             self._press()
         return self._down

@@ -26,7 +26,6 @@ T = TypeVar("T")
 Colour = tuple[int, int, int]
 
 _CHUNK = 4096
-_HELD_SECONDS = 1.1
 _START_SECONDS = 0.05
 _WATCHDOG_LOOKS_SECONDS = 0.2
 WATCHDOG_SECONDS = 8.0  # as on the board
@@ -286,9 +285,7 @@ class SimulatedBox:
 
     def holds(self) -> None:
         """A long press."""
-        self.moves(down=True)
-        time.sleep(_HELD_SECONDS)
-        self.moves(down=False)
+        os.write(self._hands, b"l")
 
     def hangs(self) -> None:
         """The firmware does nothing any more."""
