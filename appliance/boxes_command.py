@@ -137,8 +137,8 @@ def disk(folder: Path) -> None:
 def simulate(port: Path, serial: str, python: bool) -> None:
     """Put a simulated box at PORT, where the appliance finds it when its box_ports say so.
 
-    It is told what to do by words on standard input: press, hold, unplug, plug, off, on,
-    flood, garble, calm, quit.
+    It is told what to do by words on standard input: press, hold, down, up, hang, break (in the
+    middle of a frame), unplug, plug, off, on, flood, garble, calm, quit.
     """
     from appliance.simulator.desk_box_console import run_console
 

@@ -1,4 +1,4 @@
-"""The command `freizeichen panel`: walks the builder of a front panel through every lamp and switch."""
+"""The command `freizeichen panel`: checks a front panel that was built, or simulates one."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import click
 
 from appliance.language import say
-from appliance.panel.gpio import Gpio, real_gpio
+from appliance.panel.gpio import Gpio, is_a_pi, real_gpio
 from appliance.panel.pins import PanelPins, read_panel_pins
 from appliance.panel.steady import Steady, sample
 from appliance.settings import Settings
@@ -64,6 +64,29 @@ def check(settings: Settings, patience: float) -> None:
     if not wrong:
         click.echo(say("Die Frontplatte ist in Ordnung.", "The front panel is all right."))
     sys.exit(1 if wrong else 0)
+
+
+@panel.command()
+@click.pass_obj
+def simulate(settings: Settings) -> None:
+    """Be a front panel without hardware, beside the supervisor; shows what its lamps do.
+
+    It is told what to do by words on standard input: night, auto, day and address move switch and
+    button, "stick night" keeps a contact closed and "loose night" lets it go, "gone" and "back"
+    take the pins away and give them back, "deaf" and "hears" lose edges and find them; quit.
+    """
+    from appliance.simulator.panel_console import run_console
+
+    if is_a_pi() if settings.front_panel is None else settings.front_panel:
+        raise click.ClickException(
+            say(
+                "Es gibt schon eine Frontplatte (box.toml: front_panel). Zwei gehen nicht.",
+                "There is a front panel already (box.toml: front_panel). There cannot be two.",
+            )
+        )
+    run_console(
+        settings.store, settings.state, read_panel_pins(), [line.name for line in settings.outward_lines]
+    )
 
 
 @contextmanager

@@ -160,8 +160,9 @@ class Settings:
     """Serial ports with one desk box each, beside USB, where they are found; ``*`` stands for anything."""
     box_buses: tuple[str, ...] = ()
     """Serial ports with several desk boxes on one cable (RS-485)."""
-    front_panel: bool = False
-    """Whether a front panel is built, as `hardware/` says; without one its pins are left alone."""
+    front_panel: bool | None = None
+    """Whether a front panel is built, as `hardware/` says; without one its pins are left alone. None: one is
+    looked for where there is a Raspberry Pi's header."""
     emergency_ends_calls: bool = True  # a call to the emergency services gets a line, whoever else has it
     line_patience_seconds: int = 60  # after which a line's trouble is for somebody to look at
 
@@ -220,6 +221,7 @@ class Settings:
     def write(self) -> None:
         """Write `box.toml`."""
         self.state.mkdir(parents=True, exist_ok=True)
+        panel = "" if self.front_panel is None else f"front_panel = {_toml(self.front_panel)}\n"
         lines = "".join(f"\n[[line]]\n{line_text(line)}" for line in self.lines)
         (self.state / "box.toml").write_text(
             f"# Where this box answers. Changing it needs a restart.\n"
@@ -229,7 +231,7 @@ class Settings:
             f"line_patience_seconds = {self.line_patience_seconds}\n"
             f"emergency_ends_calls = {_toml(self.emergency_ends_calls)}\n"
             f"box_ports = {json.dumps(self.box_ports)}\nbox_buses = {json.dumps(self.box_buses)}\n"
-            f"front_panel = {json.dumps(self.front_panel)}\n{lines}"
+            f"{panel}{lines}"
         )
 
 

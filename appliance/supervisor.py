@@ -31,7 +31,7 @@ from appliance.own_prompts import bring_into_force
 from appliance.panel.committed import CommittedLamps
 from appliance.panel.desk_boxes import DeskBoxes
 from appliance.panel.front_panel import FrontPanel
-from appliance.panel.gpio import NoGpio, real_gpio
+from appliance.panel.gpio import NoGpio, is_a_pi, real_gpio
 from appliance.panel.pins import read_panel_pins
 from appliance.service_manager import FEED_SECONDS, Turns, news, notify
 from appliance.settings import Settings
@@ -478,8 +478,11 @@ class Supervisor:
 def front_panel(
     settings: Settings, lamps: CommittedLamps, *, on_press: Callable[[], None]
 ) -> FrontPanel | None:
-    """The front panel, where `box.toml` says that there is one; calls do not wait for one that fails."""
-    if not settings.front_panel:
+    """The front panel, where `box.toml` says that there is one, or says nothing and this is a Raspberry Pi.
+
+    Calls do not wait for one that fails. An empty header does no harm: open contacts say nothing.
+    """
+    if not (is_a_pi() if settings.front_panel is None else settings.front_panel):
         return None
     try:
         gpio, pins = real_gpio(), read_panel_pins()

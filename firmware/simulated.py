@@ -3,9 +3,10 @@
     micropython simulated.py SERIAL ROOT CABLE
 
 SERIAL is 16 hexadecimal digits, ROOT a folder with the slots, CABLE the number of an open file descriptor
-that does not block. Input takes `p` (a short press, bounces and all), `d` (button down) and `u` (up). Output
-tells every change of the lamp as `lamp RRGGBB` and of the buzzer as `buzz 0` and `buzz 1`. It ends with
-status 75 where the board would start again.
+that does not block. Input takes `p` and `l` (a short press, bounces and all, and a long one), `d` (button
+down), `u` (up) and `h` (hang). Output tells every change of the lamp as `lamp RRGGBB` and of the buzzer as
+`buzz 0` and `buzz 1`, and twice a second, while the watchdog is fed, `fed 1`. It ends with status 75 where
+the board would start again.
 """
 
 import os
@@ -18,7 +19,8 @@ import slots
 
 RESTART = 75
 _WAIT_MS = 2
-# A short press: down or not, for so many milliseconds and turns of the loop at the least. A process that
+_FED_MS = 500
+# What a hand does: down or not, for so many milliseconds and turns of the loop at the least. A process that
 # gets no turn for a while must see it all the same.
 _PRESS = (
     (True, 0, 1),
@@ -28,6 +30,10 @@ _PRESS = (
     (True, 0, 1),
     (False, 30, 6),
 )
+_LONG_PRESS = ((True, 1100, 6), (False, 30, 6))
+_DOWN = ((True, 30, 6),)
+_UP = ((False, 30, 6),)
+_MOVES = {b"p": _PRESS, b"l": _LONG_PRESS, b"d": _DOWN, b"u": _UP}
 
 
 def _milliseconds() -> int:
@@ -51,6 +57,7 @@ class Simulated:
         self._since = 0
         self._shown = bytearray(3)
         self._buzzes = False
+        self._fed_at = _milliseconds() - _FED_MS
         self._poll = select.poll()
         self._poll.register(self._cable_in, select.POLLIN)
         self._poll.register(self._hands, select.POLLIN)
@@ -65,10 +72,11 @@ class Simulated:
             move = self._hands.read(1)
             if move == b"":
                 sys.exit(0)  # nobody is there any more
-            if move == b"p":
-                self._moves = list(_PRESS)
-            elif move:
-                self._down = move == b"d"
+            if move == b"h":
+                while True:
+                    time.sleep(1)
+            if move:
+                self._moves = list(_MOVES[move])
         if self._moves:
             self._press()
         return self._down
@@ -107,7 +115,10 @@ class Simulated:
         return os.urandom(1)[0]
 
     def feed_watchdog(self) -> None:
-        """There is none: whoever started this process sees it end."""
+        """Whoever started this process ends it when this is not told any more."""
+        if _milliseconds() - self._fed_at >= _FED_MS:
+            self._fed_at = _milliseconds()
+            self._eyes.write(b"fed 1\n")
 
     def restart(self) -> None:
         """Start again."""

@@ -1,4 +1,6 @@
-"""The parts list: what to buy for one front panel and for one desk box, as CSV."""
+"""The parts list, as CSV: what to buy for one front panel, one desk box, a serial line to boxes, and one
+analogue line with its emergency phone.
+"""
 
 from __future__ import annotations
 
@@ -164,6 +166,62 @@ _USB_CABLE = Part(
     Source(_BUILDERS),
     (2, 8),
 )
+_ADAPTER = Part(
+    ("Adapter USB auf RS-485", "adapter from USB to RS-485"),
+    (
+        "mit selbsttätiger Richtungsumschaltung; kommt an den Pi",
+        "switches its direction by itself; goes to the Pi",
+    ),
+    Source(_DISTRIBUTOR, "FTDI", "USB-RS485-WE-1800-BT"),
+    Source(_MAIL_ORDER),
+    (8, 40),
+)
+_PAIR = Part(
+    ("Leitung mit verdrillten Paaren, je 10 m", "cable with twisted pairs, for each 10 m"),
+    ("zwei Paare, etwa Cat 5: A/B, GND und 5 V", "two pairs, such as Cat 5: A/B, GND and 5 V"),
+    Source(_MAIL_ORDER),
+    Source(_BUILDERS),
+    (4, 15),
+)
+_BYPASS_RELAY = Part(
+    ("Fernmelderelais für das Notfalltelefon", "telecom relay for the emergency phone"),
+    (
+        "zwei Wechsler, Spule 5 V, Isolation zur Spule ab 1,5 kV",
+        "two changeover contacts, coil for 5 V, at least 1.5 kV between contacts and coil",
+    ),
+    Source(_DISTRIBUTOR, "Panasonic", "TQ2-5V"),
+    Source(_DISTRIBUTOR, "Omron", "G6K-2P DC5"),
+    (2, 7),
+)
+_FLYBACK_DIODE = Part(
+    ("Freilaufdiode über der Spule", "flyback diode across the coil"),
+    ("für 1 A, Strich (Kathode) an plus", "for 1 A, bar (cathode) to plus"),
+    Source(_DISTRIBUTOR, "Vishay", "1N4007"),
+    Source(_DISTRIBUTOR, "onsemi", "1N4007"),
+    (0.05, 0.3),
+)
+_SURGE_PROTECTOR = Part(
+    ("Überspannungsschutz für a/b oder S0", "surge protector for a/b or S0"),
+    (
+        "Grob- und Feinschutz, wo Leitungen ins Freie gehen; vom Elektriker geerdet",
+        "coarse and fine, where lines leave the building; earthed by an electrician",
+    ),
+    Source(_DISTRIBUTOR),
+    Source(_MAIL_ORDER),
+    (15, 80),
+)
+_TAE_CABLE = Part(
+    ("Kabel TAE-F auf RJ11", "cable from TAE F to RJ11"),
+    ("La und Lb auf 3 und 4", "La and Lb on 3 and 4"),
+    Source(_MAIL_ORDER),
+    Source(_BUILDERS),
+    (2, 8),
+)
+_UNITS = {
+    "de": ("Frontplatte", "Tischkästchen", "serielle Leitung", "analoge Leitung"),
+    "en": ("front panel", "desk box", "serial line", "analogue line"),
+}
+_TERMINATION_OHMS = 120  # of an RS-485 line, at each end
 
 
 def parts_list(design: Design, language: str) -> str:
@@ -174,8 +232,7 @@ def parts_list(design: Design, language: str) -> str:
     writer.writerow(_HEAD[language])
     which = 0 if german else 1
     as_of = f"Schätzung {ESTIMATED}" if german else f"estimate {ESTIMATED}"
-    panel, desk_box = ("Frontplatte", "Tischkästchen") if german else ("front panel", "desk box")
-    for unit, number, part in _lines(design, panel, desk_box):
+    for unit, number, part in _lines(design, *_UNITS[language]):
         prices = [f"{euros:.2f}".replace(".", "," if german else ".") for euros in part.euros]
         first, second = part.first, part.second
         writer.writerow(
@@ -189,7 +246,9 @@ def parts_list(design: Design, language: str) -> str:
     return out.getvalue()
 
 
-def _lines(design: Design, panel: str, desk_box: str) -> Iterator[tuple[str, int, Part]]:
+def _lines(
+    design: Design, panel: str, desk_box: str, serial: str, analogue: str
+) -> Iterator[tuple[str, int, Part]]:
     kinds = Counter(lamp.led.name for lamp in design.panel.lamps)
     yield from ((panel, number, _led(kind)) for kind, number in kinds.items())
     yield from ((panel, number, _resistor(ohms)) for ohms, number in sorted(_resistors(design.panel).items()))
@@ -202,6 +261,11 @@ def _lines(design: Design, panel: str, desk_box: str) -> Iterator[tuple[str, int
     )
     for part in (_DESK_BUTTON, _PIEZO, _DRIVER, _BOARD, _WIRE, _DESK_HOUSING, _USB_CABLE):
         yield desk_box, 1, part
+    yield serial, 1, _ADAPTER
+    yield serial, 1, _PAIR
+    yield serial, 2, _resistor(_TERMINATION_OHMS)
+    for part in (_TAE_CABLE, _SURGE_PROTECTOR, _BYPASS_RELAY, _FLYBACK_DIODE):
+        yield analogue, 1, part
 
 
 def _resistors(unit: Unit) -> Counter[int]:

@@ -289,7 +289,7 @@ def _line_driver(sheet: _Sheet, unit: Unit, german: bool) -> None:
     legs = {"tx": "DI", "rx": "RO", "sending": "DE + /RE"}
     places = {name: sheet.place(sheet.board.position(pin)) for name, pin in unit.serial.items()}
     side = places["tx"][0]
-    top, bottom = min(y for _, y in places.values()) - 20, max(y for _, y in places.values()) + 14
+    top, bottom = min(y for _, y in places.values()) - 20, max(y for _, y in places.values()) + 10
     near, far = sheet.x(side, _WIRE + 40), sheet.x(side, _WIRE + 250)
     left, right = sorted((near, far))
     for _, y in places.values():

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import click
 
-from appliance.telephony.debian_archive import PreparationError, Progress
+from appliance.telephony.debian_archive import PreparationError, Progress, machine_architecture
 from appliance.telephony.sandbox import cache_folder, shown_progress
 from card.bill_of_materials import bill_of_materials, imager_list
 from card.boot_files import boot_files
@@ -31,8 +31,10 @@ from card.filesystems import (
     write_data,
     write_root,
 )
+from card.gpio_library import gpio_library, gpio_requirements
 from card.kernel import finish_modules, first_system, modules_folder
 from card.packages import ARCHITECTURE, Tools, apt_for, fetched, on_the_card, unpack_into
+from card.touched import PARTS, install_what_is_touched
 from card.tree import REPOSITORY, finish_tree, needed_libraries, tracked
 
 # Typical seconds of each step on two cores, from nothing; only to say how long it will take.
@@ -40,6 +42,7 @@ _STEPS = {
     "tools": 60,
     "packages": 60,
     "drivers of telephone cards": 200,
+    "library for lamps and switch": 60,
     "kernel and first system": 20,
     "system": 60,
     "file systems": 90,
@@ -85,7 +88,7 @@ def epoch_of_sources() -> int:
 def digest_of_inputs(archives: list[str], epoch: int) -> str:
     """Changes when the card's content does: our own files, libraries, packages."""
     seen = hashlib.sha256(f"{epoch} {sorted(archives)}".encode())
-    for name in tracked("appliance", "webui", "image-build", "requirements.lock", "pyproject.toml"):
+    for name in tracked("appliance", "webui", *PARTS, "image-build", "requirements.lock", "pyproject.toml"):
         seen.update(name.encode() + (REPOSITORY / name).read_bytes())
     return seen.hexdigest()[:12]
 
@@ -110,6 +113,14 @@ def make(folder: Path, work: Path, steps: Steps) -> Path:
         unpack_into(root, fetched(apt, archives, steps.progress), steps.progress)
     with steps.step("drivers of telephone cards"):
         drivers = card_drivers(apt, archives, tools, steps.progress)
+    with steps.step("library for lamps and switch"):
+        gpio = gpio_library(
+            apt,
+            tools.apt,
+            ARCHITECTURE,
+            cross=machine_architecture() != ARCHITECTURE,
+            progress=steps.progress,
+        )
     with steps.step("kernel and first system"):
         finish_modules(root, drivers, tools)
         files = boot_files(root, first_system(root, work, tools))
@@ -118,6 +129,7 @@ def make(folder: Path, work: Path, steps: Steps) -> Path:
             shutil.rmtree(taken) if taken.is_dir() else taken.unlink()
     with steps.step("system"):
         build = f"{version}-{digest_of_inputs(archives, epoch)}"
+        install_what_is_touched(root / "usr/lib/freizeichen/programs", gpio)
         finish_tree(root, build, epoch, tools)
     with steps.step("file systems"):
         parts = {1: work / "boot", 2: work / "slot", 4: work / "data"}
@@ -136,7 +148,7 @@ def make(folder: Path, work: Path, steps: Steps) -> Path:
         packed_bytes, packed_sum = packed.stat().st_size, sha256_of(packed)
         packed.replace(target)
         (folder / f"{target.name}.sha256").write_text(f"{packed_sum}  {target.name}\n")
-        contents = bill_of_materials(archives, needed_libraries(), version)
+        contents = bill_of_materials(archives, [*needed_libraries(), *gpio_requirements()], version)
         (folder / f"{name}.cdx.json").write_text(contents)
         (folder / "os_list.json").write_text(
             imager_list(

@@ -21,6 +21,7 @@ _SHORT_LIFE_SECONDS = 2.0  # a port that ended sooner cannot be used; it is left
 _LONGEST_PAUSE_SECONDS = 60.0
 _PICO = (0x2E8A, 0x0005)  # Raspberry Pi, MicroPython's serial port
 _USB_PORTS = "ttyACM*"
+_USB_ADAPTERS = "ttyUSB*"
 _FOLDERS = (Path("/dev/desk-boxes"), Path("/dev"))  # the installed service sees only what is in the first
 
 
@@ -29,6 +30,11 @@ def pico_ports(folders: Iterable[Path] = _FOLDERS) -> list[str]:
     folder = next(filter(Path.is_dir, folders))
     ports = map(SysFS, map(str, sorted(folder.glob(_USB_PORTS))))
     return [port.device for port in ports if (port.vid, port.pid) == _PICO]
+
+
+def bus_ports(folder: Path = _FOLDERS[0]) -> list[str]:
+    """Serial adapters on the installed box, to which nothing else is plugged: lines with several boxes."""
+    return sorted(map(str, folder.glob(_USB_ADAPTERS)))
 
 
 class Finder:
@@ -102,7 +108,7 @@ class Finder:
 
     def _wanted(self) -> Mapping[str, bool]:
         """Every port there is, and whether several boxes share it."""
-        wanted = dict.fromkeys(pico_ports(), False)
+        wanted = dict.fromkeys(pico_ports(), False) | dict.fromkeys(bus_ports(), True)
         for pattern, shared in self._patterns:
             wanted.update(dict.fromkeys(glob.glob(pattern), shared))  # noqa: PTH207 - a whole pattern
         return wanted

@@ -26,8 +26,9 @@ T = TypeVar("T")
 Colour = tuple[int, int, int]
 
 _CHUNK = 4096
-_HELD_SECONDS = 1.1
 _START_SECONDS = 0.05
+_WATCHDOG_LOOKS_SECONDS = 0.2
+WATCHDOG_SECONDS = 8.0  # as on the board
 
 LOOKS: dict[str, tuple[Colour, bool]] = {
     "white pulse": ((80, 80, 80), True),
@@ -186,6 +187,8 @@ class SimulatedBox:
         self.buzzes: list[float] = []
         self.starts = 0
         self.complaints = ""
+        self.watchdog_seconds: float | None = None
+        """After so long without being fed the watchdog starts the firmware again; None: there is none."""
         self.changed = threading.Condition()
         if not folder.exists():
             install(folder, sources)
@@ -239,21 +242,36 @@ class SimulatedBox:
             self._start(cable)
 
     def _watch(self, process: subprocess.Popen[bytes]) -> None:
-        """What can be seen and heard of the box, until the firmware ends."""
+        """What can be seen and heard of the box, until the firmware ends, or the watchdog ends it."""
         assert process.stdout
         assert process.stderr
-        for line in process.stdout:
-            what, value = line.split()
-            with self.changed:
-                if what == b"lamp":
-                    red, green, blue = bytes.fromhex(value.decode())
-                    self.colour = (red, green, blue)
-                    self.seen.append((time.monotonic(), self.colour))
-                    del self.seen[:-1000]
-                elif value == b"1":
-                    self.buzzes.append(time.monotonic())
-                self.changed.notify_all()
+        output, told, fed_at = process.stdout.fileno(), b"", time.monotonic()
+        while True:
+            if not select.select([output], [], [], _WATCHDOG_LOOKS_SECONDS)[0]:
+                if self.watchdog_seconds and time.monotonic() - fed_at > self.watchdog_seconds:
+                    process.kill()
+                continue
+            if not (data := os.read(output, _CHUNK)):
+                break
+            *lines, told = (told + data).split(b"\n")
+            for line in lines:
+                what, value = line.split()
+                if what == b"fed":
+                    fed_at = time.monotonic()
+                else:
+                    self._perceive(what, value)
         self.complaints += process.stderr.read().decode(errors="replace")
+
+    def _perceive(self, what: bytes, value: bytes) -> None:
+        with self.changed:
+            if what == b"lamp":
+                red, green, blue = bytes.fromhex(value.decode())
+                self.colour = (red, green, blue)
+                self.seen.append((time.monotonic(), self.colour))
+                del self.seen[:-1000]
+            elif value == b"1":
+                self.buzzes.append(time.monotonic())
+            self.changed.notify_all()
 
     # --- hands and eyes
 
@@ -267,9 +285,11 @@ class SimulatedBox:
 
     def holds(self) -> None:
         """A long press."""
-        self.moves(down=True)
-        time.sleep(_HELD_SECONDS)
-        self.moves(down=False)
+        os.write(self._hands, b"l")
+
+    def hangs(self) -> None:
+        """The firmware does nothing any more."""
+        os.write(self._hands, b"h")
 
     def shows(self, look: str, timeout_seconds: float = PATIENCE_SECONDS) -> None:
         """Wait until the lamp looks like this from now on: its colour, dark in between when it moves."""

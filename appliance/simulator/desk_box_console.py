@@ -11,12 +11,13 @@ from pathlib import Path
 
 import click
 
-from appliance.simulator.desk_box import LOOKS, Cable, Colour, SimulatedBox
+from appliance.simulator.desk_box import LOOKS, WATCHDOG_SECONDS, Cable, Colour, SimulatedBox
 from appliance.simulator.micropython import ensure_micropython
 from appliance.telephony.sandbox import shown_progress
 
 _LOOK_SECONDS = 0.1
 _NOISE = bytes(range(256))
+_BROKEN_BYTES = 7  # less than a frame
 
 
 def run_console(port: Path, serial: str, *, on_python: bool) -> None:
@@ -29,6 +30,7 @@ def run_console(port: Path, serial: str, *, on_python: bool) -> None:
     with tempfile.TemporaryDirectory(prefix="freizeichen-box-") as folder:
         cable = Cable(port)
         box = SimulatedBox(serial, Path(folder) / "disk", interpreter)
+        box.watchdog_seconds = WATCHDOG_SECONDS
         over = threading.Event()
         watcher = threading.Thread(target=_tell, args=(box, over), name="lamp")
         cable.plug()
@@ -49,6 +51,10 @@ def _obey(box: SimulatedBox, cable: Cable) -> None:
     words: dict[str, Callable[[], object]] = {
         "press": box.presses,
         "hold": box.holds,
+        "down": lambda: box.moves(down=True),
+        "up": lambda: box.moves(down=False),
+        "hang": box.hangs,
+        "break": lambda: cable.breaks_after(_BROKEN_BYTES),
         "unplug": cable.unplug,
         "plug": cable.plug,
         "off": box.power_off,

@@ -24,29 +24,36 @@ COMPLETE = 2
 FAILED = 3
 
 
+def _unpack(layout: str, payload: bytes):
+    """As `struct.unpack`; ValueError unless the payload is exactly as long as the layout, on every Python."""
+    if len(payload) != struct.calcsize(layout):
+        raise ValueError("length")
+    return struct.unpack(layout, payload)
+
+
 def who(payload: bytes) -> "tuple[int, int]":
     """Flags, slots."""
-    return struct.unpack("<BB", payload)
+    return _unpack("<BB", payload)
 
 
 def assign(payload: bytes) -> "tuple[bytes, int, int]":
     """Serial number, address, flags."""
-    return struct.unpack("<8sBB", payload)
+    return _unpack("<8sBB", payload)
 
 
 def picture(payload: bytes) -> "tuple[int, int, int, int, int]":
     """Lamp, flags, tenths of a second it holds, boot, number of the last press that was taken."""
-    return struct.unpack("<BBBII", payload)
+    return _unpack("<BBBII", payload)
 
 
 def update_begin(payload: bytes) -> "tuple[int, bytes]":
     """Size, digest."""
-    return struct.unpack("<I32s", payload)
+    return _unpack("<I32s", payload)
 
 
 def update_data(payload: bytes) -> "tuple[int, bytes]":
     """Offset, data."""
-    return struct.unpack("<I", payload[:4])[0], payload[4:]
+    return _unpack("<I", payload[:4])[0], payload[4:]
 
 
 def hello(serial: bytes, boot: int, firmware: bytes) -> bytes:

@@ -30,6 +30,7 @@ from appliance.telephony.debian_archive import (
     unpack,
 )
 from appliance.telephony.sandbox import SUITE, cache_folder
+from card.gpio_library import gpio_library
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 _GUEST_PACKAGES = (
@@ -53,7 +54,7 @@ _LEFT_OUT = re.compile(
 _KERNEL = re.compile(r"linux-(binary|modules)-.*")
 _MODULES_FIRST = ("virtio_pci", "virtio_blk", "ext4")
 """What the small first system must load to find the disk; the disk holds the others."""
-_MODULES = ("virtio_net", "9pnet_virtio", "9p")
+_MODULES = ("virtio_net", "9pnet_virtio", "9p", "gpio_sim")
 DAHDI_MODULES = ("dahdi", "dahdi_dynamic", "dahdi_dynamic_loc", "dahdi_echocan_mg2")
 _LIBRARIES_LEFT_OUT = re.compile(
     r"numpy.*|mypy.*|ruff.*|pytest.*|_pytest|hypothesis.*|pip.*|setuptools.*|lameenc.*|__pycache__"
@@ -91,6 +92,7 @@ mkdir -p /dev/shm /dev/pts
 mount -t tmpfs shm /dev/shm
 mount -t devpts pts /dev/pts
 for module in $(cat /modules/order); do busybox insmod /modules/$module.ko || echo "no $module"; done
+mount -t configfs config /sys/kernel/config
 mount -t 9p -o trans=virtio,version=9p2000.L,ro,cache=loose,msize=262144 repository /repository
 mount -t 9p -o trans=virtio,version=9p2000.L,msize=262144 share /share
 busybox ip link set lo up
@@ -145,10 +147,11 @@ def ensure_image(progress: Progress) -> Image:
         apt = PrivateApt(work / "apt", mirror=machine_mirror(), suite=SUITE, architecture="amd64")
         apt.update(progress)
         archives = _archives(apt)
-        folder = cache / f"lines-{_digest(archives)}"
+        gpio = gpio_library(apt, apt, "amd64", cross=False, progress=progress)
+        folder = cache / f"lines-{_digest(archives, gpio.name)}"
         _forget_unused(cache, folder)
         if not (folder / "done").exists():
-            _make(apt, archives, work / "image", progress)
+            _make(apt, archives, gpio, work / "image", progress)
             shutil.rmtree(folder, ignore_errors=True)
             (work / "image").rename(folder)
         (folder / "done").touch()
@@ -175,14 +178,16 @@ def _archives(apt: PrivateApt) -> dict[str, list[str]]:
     }
 
 
-def _digest(archives: dict[str, list[str]]) -> str:
-    seen = hashlib.sha256(repr(sorted(archives.items())).encode())
+def _digest(archives: dict[str, list[str]], gpio: str) -> str:
+    seen = hashlib.sha256(f"{sorted(archives.items())} {gpio}".encode())
     for file in (Path(__file__), ROOT / "requirements.lock"):
         seen.update(file.read_bytes())
     return seen.hexdigest()[:12]
 
 
-def _make(apt: PrivateApt, archives: dict[str, list[str]], folder: Path, progress: Progress) -> None:
+def _make(
+    apt: PrivateApt, archives: dict[str, list[str]], gpio: Path, folder: Path, progress: Progress
+) -> None:
     folder.mkdir()
     for tree, names in archives.items():
         waiting = folder / f"{tree}.archives"
@@ -198,6 +203,7 @@ def _make(apt: PrivateApt, archives: dict[str, list[str]], folder: Path, progres
     progress("writing the disk", 0)
     modules = _Modules([folder / "kernel", built])
     _write_first(folder, modules)
+    shutil.copytree(gpio, folder / "guest/libraries")
     _finish_guest(folder / "guest", modules)
     shutil.copy(folder / f"kernel/usr/lib/modules/{version}/vmlinuz", folder / "vmlinuz")
     _run(
@@ -302,7 +308,7 @@ def _cpio(files: dict[str, bytes | str | None]) -> Iterator[bytes]:
 
 def _finish_guest(root: Path, modules: _Modules) -> None:
     """Modules, libraries, and what the packages' scripts would have done."""
-    for name in ("modules", "repository", "share", "libraries", "etc/dahdi", "var/lib/asterisk"):
+    for name in ("modules", "repository", "share", "etc/dahdi", "var/lib/asterisk"):
         (root / name).mkdir(parents=True, exist_ok=True)
     first = modules.in_order(_MODULES_FIRST)
     found = {n: c for n, c in modules.in_order((*_MODULES, *DAHDI_MODULES)).items() if n not in first}

@@ -36,7 +36,7 @@ def test_words_in_and_what_the_lamp_shows_out(desks: Desks, tmp_path: Path) -> N
     types("press")
     reads("green")
     types("jump")
-    reads("press hold unplug plug off on flood garble calm quit")
+    reads("press hold down up hang break unplug plug off on flood garble calm quit")
     types("unplug")
     reads("white pulse")
     types("plug")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import UTC, datetime
+
+import pytest
 
 from appliance.hotline.matching import WaitingCaller
 from appliance.hotline.ringing import Ring
@@ -161,34 +164,52 @@ def test_a_switchboard_that_stands_still_is_no_green_lamp(desks: Desks, annas_bo
     annas_box.shows("green")
 
 
-def test_box_and_appliance_lose_power_in_any_order(desks: Desks, annas_box: SimulatedBox) -> None:
+def _orders() -> list[str]:
+    """Every order in which box (b) and appliance (a), or one of them, lose power and get it again (B, A)."""
+    both = {"".join(order) for order in itertools.permutations("bBaA")}
+    return [
+        "bB",
+        "aA",
+        *sorted(o for o in both if o.index("b") < o.index("B") and o.index("a") < o.index("A")),
+    ]
+
+
+@pytest.mark.parametrize("order", _orders())
+def test_box_and_appliance_lose_power_in_any_order(desks: Desks, annas_box: SimulatedBox, order: str) -> None:
     annas_box.shows("off")
     annas_box.presses()
     annas_box.shows("green")
-    cable = annas_box.cable
 
-    def box_loses_power() -> None:
-        annas_box.power_off()
-        annas_box.power_on(cable)
-
-    def appliance_loses_power() -> None:
-        desks.stops_appliance()
+    def appliance_gets_power() -> None:
         people.send_everybody_home(desks.db, "power cut", times.now())
         desks.starts_appliance()
 
-    for first, second in (
-        (box_loses_power, appliance_loses_power),
-        (appliance_loses_power, box_loses_power),
-    ):
-        first()
-        second()
-        annas_box.shows("off")
-        assert desks.presence("anna") == "offline"
-        annas_box.presses()
-        annas_box.shows("green")
-        assert desks.presence("anna") == "available"
-    box_loses_power()
+    for event in order:
+        {
+            "b": annas_box.power_off,
+            "B": lambda: annas_box.power_on(annas_box.cable),
+            "a": desks.stops_appliance,
+            "A": appliance_gets_power,
+        }[event]()
+    annas_box.shows("off" if "a" in order else "green")
+    assert desks.presence("anna") == ("offline" if "a" in order else "available")
+    annas_box.presses()
+    annas_box.shows("green" if "a" in order else "off")
+    assert desks.presence("anna") == ("available" if "a" in order else "away")
+
+
+def test_firmware_that_hangs_is_started_again(desks: Desks, annas_box: SimulatedBox) -> None:
+    annas_box.watchdog_seconds = 3
+    annas_box.shows("off")
+    annas_box.presses()
     annas_box.shows("green")
+    starts = annas_box.starts
+    annas_box.hangs()
+    desks.until(lambda: annas_box.starts > starts, "the watchdog ends it")
+    annas_box.watchdog_seconds = None
+    annas_box.shows("green")
+    annas_box.presses()
+    annas_box.shows("off")
 
 
 def test_many_presses_count_each_once(desks: Desks, annas_box: SimulatedBox) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from appliance.panel import finder as finder_module
-from appliance.panel.finder import Finder, pico_ports
+from appliance.panel.finder import Finder, bus_ports, pico_ports
 
 
 class FakePort:
@@ -116,6 +116,19 @@ def test_only_picos_are_taken_on_usb(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert pico_ports(folders) == []
     (of_the_service / "ttyACM0").touch()
     assert pico_ports(folders) == [f"{of_the_service}/ttyACM0"], "each port once"
+
+
+def test_adapters_on_the_installed_box_are_shared_lines(
+    looking: Looking, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("ttyUSB0", "ttyUSB1", "ttyACM0"):
+        (tmp_path / name).touch()
+    found = bus_ports(tmp_path)
+    assert found == [f"{tmp_path}/ttyUSB0", f"{tmp_path}/ttyUSB1"]
+    assert bus_ports(tmp_path / "none") == []
+    monkeypatch.setattr(finder_module, "bus_ports", lambda: found)
+    looking.passes(1)
+    assert [(port.path, port.shared) for port in looking.made] == [(path, True) for path in found]
 
 
 def test_looking_goes_on_after_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

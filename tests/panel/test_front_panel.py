@@ -4,84 +4,38 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from appliance import supervisor
 from appliance.panel import gpio as gpio_module
 from appliance.panel.committed import CommittedLamps
-from appliance.panel.front_panel import PRESS_STILL_MS, FrontPanel
+from appliance.panel.front_panel import PRESS_STILL_MS
 from appliance.panel.gpio import NoGpio, real_gpio
 from appliance.panel.pins import FILE, read_panel_pins
+from appliance.settings import Settings
 from appliance.simulator.gpio import SimulatedGpio
 from appliance.store import people
 from appliance.store.database import open_store
 from appliance.switchboard import Switchboard
+from tests.panel.panel_office import PINS, PanelOffice
 from tests.unit.seed import seeded_store
 
-PINS = read_panel_pins()
 ADDRESS = PINS.contacts["address"]
 NIGHT, DAY = PINS.contacts["night"], PINS.contacts["day"]
 NIGHT_LAMP, ALIVE, MESSAGE = PINS.lamps["night"], PINS.lamps["supervisor"], PINS.lamps["message"]
 LINE = PINS.lines[0]
 
 
-class Office:
-    """A switchboard and a panel."""
+class Office(PanelOffice):
+    """A switchboard and a panel on simulated GPIOs."""
+
+    gpio: SimulatedGpio
 
     def __init__(self, folder: Path) -> None:
-        self.store = folder / "store.db"
-        self.db = seeded_store(self.store)
-        self.gpio = SimulatedGpio()
-        self.rung: list[str] = []
-        self.starts()
-
-    def starts(self) -> None:
-        """The supervisor's part of it."""
-        self.lamps = CommittedLamps()
-        self.panel = FrontPanel(
-            self.gpio,
-            PINS,
-            self.store,
-            lamps=self.lamps.current,
-            lines=["isdn"],
-            on_press=lambda: self.switchboard.look_now(),
-        )
-        self.switchboard = Switchboard(
-            self.store,
-            wake=lambda _: None,
-            call_back=lambda *_: None,
-            stop_ringing=lambda _: None,
-            mirror=lambda _: None,
-            show=self.lamps.show,
-            tell_address=self.rung.append,
-            lines={"isdn": ["PJSIP/isdn-"]},
-        )
-        self.switchboard.start()
-        self.switchboard.asterisk_answers()
-        self.switchboard.phone_changed("PJSIP/isdn", "NOT_INUSE")
-        self.panel.start()
-
-    def stops(self) -> None:
-        """Both."""
-        self.panel.stop()
-        self.switchboard.stop()
-
-    def mode(self) -> str:
-        """The night mode as it is committed."""
-        return str(self.db.execute("SELECT mode FROM night_switch").fetchone()[0])
-
-    def until(self, look: Callable[[], object], what: str, timeout_seconds: float = 20) -> None:
-        """Wait for something."""
-        deadline = time.monotonic() + timeout_seconds
-        while not look():
-            assert time.monotonic() < deadline, what
-            time.sleep(0.005)
-
-    def until_mode(self, mode: str) -> None:
-        """Wait for a night mode to be committed."""
-        self.until(lambda: self.mode() == mode, f"night mode {mode}")
+        super().__init__(folder, SimulatedGpio())
 
     def flashes(self, pin: int, since: float) -> int:
         """How often a lamp went on since a moment."""
@@ -280,3 +234,28 @@ def test_a_file_of_pins_that_cannot_be_is_refused(tmp_path: Path, old: str, new:
     (tmp_path / "pins.toml").write_text(text.replace(old, new, 1), encoding="utf-8")
     with pytest.raises(ValueError, match=complaint.replace("[", r"\[")):
         read_panel_pins(tmp_path / "pins.toml")
+
+
+@pytest.mark.parametrize(
+    ("wanted", "on_a_pi", "asks"),
+    [
+        (None, False, False),
+        (None, True, True),
+        (True, False, True),
+        (False, True, False),
+    ],
+)
+def test_a_panel_is_looked_for_where_there_is_a_header_or_box_toml_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wanted: bool | None, on_a_pi: bool, asks: bool
+) -> None:
+    asked: list[str] = []
+
+    def nothing_here() -> None:
+        asked.append("library")
+        raise NoGpio("not here")
+
+    monkeypatch.setattr(supervisor, "is_a_pi", lambda: on_a_pi)
+    monkeypatch.setattr(supervisor, "real_gpio", nothing_here)
+    settings = Settings(tmp_path, front_panel=wanted)
+    assert supervisor.front_panel(settings, CommittedLamps(), on_press=lambda: None) is None
+    assert bool(asked) == asks

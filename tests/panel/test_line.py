@@ -182,7 +182,7 @@ def test_a_press_nobody_takes_means_nothing_after_ten_seconds() -> None:
     assert len(office.desk.pressed) == 1
 
 
-def test_a_million_wrong_frames_bring_no_box_and_no_press() -> None:
+def test_wrong_frames_bring_no_box_and_no_press() -> None:
     noise = random.Random(3)
     desk = FakeDesk()
     line = BoxLine(desk, BUNDLE, shared=True)
@@ -194,7 +194,7 @@ def test_a_million_wrong_frames_bring_no_box_and_no_press() -> None:
         encode(Frame(0, Kind.WHO, 1, b"\1\4")),
     ]
     now = 0.0
-    for block in range(1000):
+    for block in range(50):
         now += 0.05
         line.due(now)
         wrong = []
