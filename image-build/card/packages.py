@@ -29,7 +29,7 @@ LIBRARIES = "aarch64-linux-gnu"
 _COMPONENTS = "main non-free-firmware"  # raspi-firmware is in the second
 _TOOLS = (
     *("bash", "coreutils", "dosfstools", "e2fsprogs", "erofs-utils", "kmod", "mtools", "python3", "systemd"),
-    "xz-utils",
+    *("openssh-client", "xz-utils"),
 )
 
 # What serves the installing of packages or compiles, what belongs to modules of Asterisk we never load,

@@ -53,10 +53,10 @@ def tracked(*folders: str) -> list[str]:
     return sorted(name for name in done.stdout.split("\0") if name and (REPOSITORY / name).exists())
 
 
-def finish_tree(root: Path, version: str, epoch: int, tools: Tools) -> None:
+def finish_tree(root: Path, version: str, epoch: int, signers: str, tools: Tools) -> None:
     """Make of the unpacked packages a system that starts; raises PreparationError.
 
-    `version` is what os-release says.
+    `version` is what os-release says, `signers` whose updates the box takes.
     """
     for name in _FOLDERS:
         (root / name).mkdir(parents=True, exist_ok=True)
@@ -65,6 +65,7 @@ def finish_tree(root: Path, version: str, epoch: int, tools: Tools) -> None:
             _copy(REPOSITORY / file, root / _PROGRAMS / file)
     for file in tracked("image-build/root"):
         _copy(REPOSITORY / file, root / Path(file).relative_to("image-build/root"))
+    (root / "usr/lib/freizeichen/update-signers").write_text(signers)
     _install_libraries(root / _PROGRAMS)
     start = root / "usr/bin/freizeichen"
     start.write_text(_START)

@@ -15,6 +15,7 @@ from pathlib import Path
 import click
 
 from appliance.settings import Settings, SipLine
+from card.boot_files import SLOTS
 from tests.image.card import OUTSIDE, Card, CardError, flashed
 from tests.image.outside_caller import NotAnswered, OutsideCall
 
@@ -60,8 +61,9 @@ _STATE = "/var/lib/freizeichen"
 class Story:
     """What is tried, one after the other; each part leaves the card to the next."""
 
-    def __init__(self, card: Card, patience_seconds: float) -> None:
+    def __init__(self, card: Card, renewal: Path, patience_seconds: float) -> None:
         self.card = card
+        self.renewal = renewal
         self._patience_seconds = patience_seconds
 
     def first_start(self) -> str:
@@ -168,6 +170,79 @@ class Story:
             raise CardError("messages differ from before")
         return f"call answered {seconds:.1f} s after switching on, message unchanged"
 
+    def is_renewed(self) -> str:
+        """An update is taken, calls are answered meanwhile, and the new system is chosen once it answers."""
+        card = self.card
+        if refused := self._refused():
+            raise CardError(f"an update that is cut off is not refused: {refused}")
+        began = time.monotonic()
+        self._update()
+        written_seconds = time.monotonic() - began
+        card.wait_for_restart()
+        card.wait_for("ssh answers", lambda: card.run("true") == "")
+        self._runs_from("b")
+        card.wait_for("the new system is chosen", lambda: self._told("Die neue Version läuft"))
+        self._is_answered()
+        return f"written in {written_seconds:.0f} s, slot b runs and is chosen"
+
+    def falls_back(self) -> str:
+        """The chosen system is spoilt: the one before starts, from then on."""
+        card = self.card
+        card.shut_down()
+        card.overwrite(SLOTS["b"], bytes(64 * 1024))
+        card.boot()
+        card.wait_for_restart()
+        card.wait_for("ssh answers", lambda: card.run("true") == "")
+        self._runs_from("a")
+        self._is_answered()
+        return "slot a runs again"
+
+    def update_does_not_hold(self) -> str:
+        """A new system that does not start is never chosen, and the box says so."""
+        card = self.card
+        self._update()
+        card.wait_for("it restarts", card.has_ended)
+        card.overwrite(SLOTS["b"], bytes(64 * 1024))
+        card.wait_for_restart()
+        card.wait_for_restart()
+        card.wait_for("ssh answers", lambda: card.run("true") == "")
+        self._runs_from("a")
+        card.wait_for("it says so", lambda: self._told("hat nicht gehalten"))
+        self._is_answered()
+        return "slot a runs, the box says that the update did not hold"
+
+    def _refused(self) -> str:
+        """What is wrong with the refusal of half an update."""
+        card = self.card
+        half = self.renewal.read_bytes()[: self.renewal.stat().st_size // 3]
+        with tempfile.NamedTemporaryFile() as file:
+            file.write(half)
+            file.flush()
+            card.put(Path(file.name), "/data/half.update")
+        said = card.run(
+            "LC_ALL=de_DE freizeichen update /data/half.update 2>&1; echo status $?"
+        )
+        return "" if "nicht vollständig" in said and "status 1" in said else said
+
+    def _update(self) -> None:
+        card = self.card
+        card.put(self.renewal, "/data/new.update")
+        card.run("freizeichen update /data/new.update && rm /data/new.update")
+
+    def _told(self, words: str) -> bool:
+        return words in self.card.run("LC_ALL=de_DE.UTF-8 freizeichen update")
+
+    def _runs_from(self, slot: str) -> None:
+        told = self.card.run("cat /proc/cmdline")
+        if f"-{SLOTS[slot]:02} " not in told:
+            raise CardError(f"slot {slot} should run: {told}")
+
+    def _is_answered(self) -> None:
+        call = self._call(self._patience_seconds)
+        if not call.hears_speech(60):
+            raise CardError("the call is answered with silence")
+        call.hang_up()
+
     def data_is_gone(self) -> str:
         """Nothing is left of the data partition: the box says so, and starts with an empty one in memory."""
         card = self.card
@@ -213,12 +288,15 @@ def main(image: Path | None, folder: Path, patience: int) -> None:
     if image is None and not made:
         raise click.ClickException("There is no image in .image; make it with: make image")
     image = image or made[-1]
+    renewal = image.with_name(f"{image.name.partition('.img')[0]}.update")
+    if not renewal.exists():
+        raise click.ClickException(f"{renewal} is missing; make it with: make image")
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     click.echo(f"flashing {image.name}")
     flashed(image, folder / "card")
     card = Card(folder / "card", folder, patience)
-    story = Story(card, patience)
+    story = Story(card, renewal, patience)
     parts: list[Callable[[], str]] = [
         story.first_start,
         story.no_way_in,
@@ -226,6 +304,9 @@ def main(image: Path | None, folder: Path, patience: int) -> None:
         story.answers,
         story.takes_a_message,
         story.plug_is_pulled,
+        story.is_renewed,
+        story.falls_back,
+        story.update_does_not_hold,
         story.data_is_gone,
     ]
     try:

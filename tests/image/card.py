@@ -8,15 +8,19 @@ import os
 import re
 import shlex
 import subprocess
+import tempfile
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import IO
 
 from appliance.simulator.office import free_port
 from appliance.telephony.asterisk import end_with_parent
+from appliance.telephony.debian_archive import PreparationError
 from appliance.telephony.sandbox import shown_progress
+from appliance.updating.slots import START_ONCE
 from card.filesystems import PARTITIONS
 from card.packages import Tools
 
@@ -116,9 +120,21 @@ class Card:
 
     # The machine
 
+    def settings(self, name: str = "config.txt") -> Mapping[str, str]:
+        """What the boot partition tells the firmware."""
+        return dict(re.findall(r"^(\w+)[= ](.*)$", self.read_boot(name).decode(), re.MULTILINE))
+
+    def _taken_settings(self) -> Mapping[str, str]:
+        """As the Pi's firmware does: what was asked for once is forgotten, then taken."""
+        try:
+            self._mtools("mdel", f"::{START_ONCE}")
+        except PreparationError:
+            return self.settings()
+        return self.settings("tryboot.txt")
+
     def boot(self) -> None:
         """Switch on: what the settings on the boot partition name is started."""
-        settings = dict(re.findall(r"^(\w+)[= ](.*)$", self.read_boot("config.txt").decode(), re.MULTILINE))
+        settings = self._taken_settings()
         slot = settings["os_prefix"]
         parts = {name: self._folder / name for name in ("vmlinuz", "initramfs")}
         for name, file in parts.items():
@@ -165,15 +181,36 @@ class Card:
             self._process.wait()
             self._process = None
 
+    def wait_for_restart(self) -> None:
+        """Wait until the box ends by itself, and switch it on again as its firmware would."""
+        self.wait_for("it restarts", self.has_ended)
+        self._process = None
+        self.boot()
+
+    def has_ended(self) -> bool:
+        """Whether the machine is off."""
+        return self._process is None or self._process.poll() is not None
+
     def shut_down(self) -> None:
         """Switch off as one should."""
         with contextlib.suppress(CardError):
             self.run("systemctl --no-block poweroff")
-        self.wait_for("it is off", lambda: self._process is None or self._process.poll() is not None)
+        self.wait_for("it is off", self.has_ended)
         self._process = None
+
+    def put(self, file: Path, target: str) -> None:
+        """Copy a file into the box. Raises CardError."""
+        with file.open("rb") as content:
+            self._ssh_run(f"cat > {target}", content)
 
     def run(self, command: str, *, given: str | None = None) -> str:
         """Run a command of a shell in the box, by ssh; returns what it prints. Raises CardError."""
+        with tempfile.TemporaryFile() as content:
+            content.write((given or "").encode())
+            content.seek(0)
+            return self._ssh_run(command, content)
+
+    def _ssh_run(self, command: str, given: IO[bytes]) -> str:
         options = (
             "StrictHostKeyChecking=no",
             "UserKnownHostsFile=/dev/null",
@@ -196,7 +233,7 @@ class Card:
             ],
             capture_output=True,
             text=True,
-            input=given or "",
+            stdin=given,
             check=False,
         )
         if done.returncode:
