@@ -21,7 +21,7 @@ from tests.image.outside_caller import NotAnswered, OutsideCall
 
 ROOT = Path(__file__).parents[2]
 NUMBER = "093155510"
-_OFFICE = """
+OFFICE = """
 [office]
 name = "Musterbüro"
 language = "de"
@@ -55,7 +55,7 @@ phone = "desk_1"
 departments = ["support"]
 """
 _SERVICES = ("asterisk", "freizeichen", "freizeichen-web")
-_STATE = "/var/lib/freizeichen"
+STATE = "/var/lib/freizeichen"
 
 
 class Story:
@@ -66,7 +66,7 @@ class Story:
         self.renewal = renewal
         self._patience_seconds = patience_seconds
 
-    def first_start(self) -> str:
+    def first_start(self, least_megabytes: int = 2000) -> str:
         """Flashed, a key put on it, plugged in: page and ssh answer, the card is used to its end."""
         card = self.card
         card.allow_ssh()
@@ -74,10 +74,10 @@ class Story:
         card.wait_for("the page answers", card.shows_page)
         page_seconds = time.monotonic() - card.started
         card.wait_for("ssh answers", lambda: card.run("true") == "")
-        card.wait_for("all is started", self._nothing_waits)
+        card.wait_for("all is started", self.nothing_waits)
         self._all_well()
         size = int(card.run("df --output=size --block-size=1M /data | tail -n 1"))
-        if size < 2000:
+        if size < least_megabytes:
             raise CardError(f"the data partition has only {size} MB of the card")
         return f"page after {page_seconds:.0f} s, data partition {size} MB"
 
@@ -112,10 +112,10 @@ class Story:
         with tempfile.TemporaryDirectory() as folder:
             Settings(Path(folder), lines=(line,)).write()
             settings = (Path(folder) / "box.toml").read_text()
-        card.run(card.as_supervisor(f"umask 0007; cat > {_STATE}/box.toml"), given=settings)
-        card.run(card.as_supervisor("umask 0007; cat > /tmp/office.toml"), given=_OFFICE)
+        card.run(card.as_supervisor(f"umask 0007; cat > {STATE}/box.toml"), given=settings)
+        card.run(card.as_supervisor("umask 0007; cat > /tmp/office.toml"), given=OFFICE)
         card.run(card.as_supervisor("freizeichen config import /tmp/office.toml"))
-        card.run(f"rm -f {_STATE}/asterisk/prepared-*")
+        card.run(f"rm -f {STATE}/asterisk/prepared-*")
         card.shut_down()
         return "office imported, switched off"
 
@@ -129,7 +129,7 @@ class Story:
             raise CardError("the call is answered with silence")
         call.hang_up()
         card.wait_for("ssh answers", lambda: card.run("true") == "")
-        card.wait_for("all is started", self._nothing_waits)
+        card.wait_for("all is started", self.nothing_waits)
         self._all_well()
         ready = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in card.figures().items())
         return f"first call answered {outside_seconds:.1f} s after switching on; kernel to ready: {ready}"
@@ -144,19 +144,19 @@ class Story:
         def records() -> bool:
             call.hears_speech(2)
             call.press("3")
-            return bool(card.run(f"find {_STATE}/spool -name '*.wav' -size +0"))
+            return bool(card.run(f"find {STATE}/spool -name '*.wav' -size +0"))
 
         card.wait_for("the message is recorded", records)
         call.speaks(6)
         call.hang_up()
-        card.wait_for("the message is kept", lambda: card.run(f"find {_STATE}/spool/messages -type f"))
+        card.wait_for("the message is kept", lambda: card.run(f"find {STATE}/spool/messages -type f"))
         checked = card.run(card.as_supervisor("freizeichen ledger check"))
         return f"message kept; {checked.strip().splitlines()[-1]}"
 
     def plug_is_pulled(self) -> str:
         """Pulled without a warning, and the data partition's head spoilt: it is mended, nothing is lost."""
         card = self.card
-        listing = f"cd {_STATE}/spool/messages; find . -type f -exec sha256sum '{{}}' + | sort"
+        listing = f"cd {STATE}/spool/messages; find . -type f -exec sha256sum '{{}}' + | sort"
         kept = card.run(listing)
         card.run("sync")
         card.pull_the_plug()
@@ -182,7 +182,7 @@ class Story:
         card.wait_for("ssh answers", lambda: card.run("true") == "")
         self._runs_from("b")
         card.wait_for("the new system is chosen", lambda: self._told("Die neue Version läuft"))
-        self._is_answered()
+        self.is_answered()
         return f"written in {written_seconds:.0f} s, slot b runs and is chosen"
 
     def falls_back(self) -> str:
@@ -194,7 +194,7 @@ class Story:
         card.wait_for_restart()
         card.wait_for("ssh answers", lambda: card.run("true") == "")
         self._runs_from("a")
-        self._is_answered()
+        self.is_answered()
         return "slot a runs again"
 
     def update_does_not_hold(self) -> str:
@@ -208,7 +208,7 @@ class Story:
         card.wait_for("ssh answers", lambda: card.run("true") == "")
         self._runs_from("a")
         card.wait_for("it says so", lambda: self._told("hat nicht gehalten"))
-        self._is_answered()
+        self.is_answered()
         return "slot a runs, the box says that the update did not hold"
 
     def _refused(self) -> str:
@@ -219,9 +219,7 @@ class Story:
             file.write(half)
             file.flush()
             card.put(Path(file.name), "/data/half.update")
-        said = card.run(
-            "LC_ALL=de_DE freizeichen update /data/half.update 2>&1; echo status $?"
-        )
+        said = card.run("LC_ALL=de_DE freizeichen update /data/half.update 2>&1; echo status $?")
         return "" if "nicht vollständig" in said and "status 1" in said else said
 
     def _update(self) -> None:
@@ -237,7 +235,8 @@ class Story:
         if f"-{SLOTS[slot]:02} " not in told:
             raise CardError(f"slot {slot} should run: {told}")
 
-    def _is_answered(self) -> None:
+    def is_answered(self) -> None:
+        """A call from outside hears something."""
         call = self._call(self._patience_seconds)
         if not call.hears_speech(60):
             raise CardError("the call is answered with silence")
@@ -252,7 +251,7 @@ class Story:
         card.wait_for("it says so", lambda: b"everything is kept in memory" in card.printed())
         card.wait_for("the page answers", card.shows_page)
         card.wait_for("ssh answers", lambda: card.run("true") == "")
-        card.wait_for("all is started", self._nothing_waits)
+        card.wait_for("all is started", self.nothing_waits)
         self._all_well()
         return "said on the console; page and services run"
 
@@ -262,7 +261,8 @@ class Story:
         except NotAnswered as error:
             raise CardError(f"the call is not answered within {seconds:.0f} s: {error}") from error
 
-    def _nothing_waits(self) -> bool:
+    def nothing_waits(self) -> bool:
+        """Whether systemd has started all there is."""
         return self.card.run("systemctl is-system-running || true").strip() in ("running", "degraded")
 
     def _all_well(self) -> None:

@@ -36,12 +36,12 @@ class CardError(AssertionError):
     """The box did not do what it should; the message ends with the last words of its console."""
 
 
-def flashed(packed: Path, target: Path) -> None:
+def flashed(packed: Path, target: Path, card_bytes: int = _CARD_BYTES) -> None:
     """Write an image, packed or not, to a larger card, which is a file."""
     place = 0
     read = lzma.open if packed.suffix == ".xz" else open
     with read(packed, "rb") as image, target.open("wb") as card:
-        card.truncate(_CARD_BYTES)
+        card.truncate(card_bytes)
         while block := image.read(_BLOCK):
             if block.strip(b"\0"):
                 card.seek(place)
@@ -49,11 +49,28 @@ def flashed(packed: Path, target: Path) -> None:
             place += len(block)
 
 
+def _drive(card: Path, log: Path | None) -> list[str]:
+    if log is None:
+        return ["-drive", f"file={card},format=raw,if=virtio"]
+    log.touch()
+    nodes = (
+        f"driver=file,filename={card},node-name=file",
+        f"driver=file,filename={log},node-name=log",
+        "driver=raw,file=file,node-name=card",
+        "driver=blklogwrites,file=card,log=log,log-sector-size=512,node-name=logged",
+    )
+    return [
+        *(word for node in nodes for word in ("-blockdev", node)),
+        "-device",
+        "virtio-blk-pci,drive=logged",
+    ]
+
+
 class Card:
     """The card and the machine it is in."""
 
     def __init__(self, card: Path, folder: Path, patience_seconds: float) -> None:
-        self._card, self._folder = card, folder
+        self.file, self._folder = card, folder
         self._patience_seconds = patience_seconds
         self._boots = 0
         self._process: subprocess.Popen[bytes] | None = None
@@ -103,20 +120,21 @@ class Card:
         self.write_boot("authorized_keys", self._key.with_suffix(".pub").read_bytes())
 
     def _mtools(self, program: str, *words: str | Path) -> None:
-        place = f"{self._card}@@{PARTITIONS[1][0]}"
+        place = f"{self.file}@@{PARTITIONS[1][0]}"
         quiet = {"MTOOLSRC": "/dev/null", "MTOOLS_SKIP_CHECK": "1"}
         self._tools.run("mtools", "-c", program, "-i", place, *words, environment=quiet)
 
     def overwrite(self, partition: int, content: bytes, offset: int = 0) -> None:
         """Spoil something on the card while the machine is off."""
-        with self._card.open("r+b") as card:
+        with self.file.open("r+b") as card:
             card.seek(PARTITIONS[partition][0] + offset)
             card.write(content)
 
     def wipe_data(self) -> None:
         """Leave only zeros of the data partition, the last one."""
-        os.truncate(self._card, PARTITIONS[4][0])
-        os.truncate(self._card, _CARD_BYTES)
+        size = self.file.stat().st_size
+        os.truncate(self.file, PARTITIONS[4][0])
+        os.truncate(self.file, size)
 
     # The machine
 
@@ -132,8 +150,11 @@ class Card:
             return self.settings()
         return self.settings("tryboot.txt")
 
-    def boot(self) -> None:
-        """Switch on: what the settings on the boot partition name is started."""
+    def boot(self, log: Path | None = None) -> None:
+        """Switch on: what the settings on the boot partition name is started.
+
+        With `log`, every write and flush is noted there as it reaches the card (`written_blocks.py`).
+        """
         settings = self._taken_settings()
         slot = settings["os_prefix"]
         parts = {name: self._folder / name for name in ("vmlinuz", "initramfs")}
@@ -153,7 +174,7 @@ class Card:
                     *("-nodefaults", "-nographic", "-no-reboot", "-serial", f"file:{self.console}"),
                     *("-kernel", str(parts["vmlinuz"]), "-initrd", str(parts["initramfs"])),
                     *("-append", f"{told} console=ttyAMA0 {_SHOWN}"),
-                    *("-drive", f"file={self._card},format=raw,if=virtio"),
+                    *_drive(self.file, log),
                     *("-netdev", f"user,id=net,{forwarded},hostfwd=udp:127.0.0.1:{self.sip}-{_BOX}:5060"),
                     *("-device", "virtio-net-pci,netdev=net,romfile="),
                 ],
@@ -203,6 +224,17 @@ class Card:
         with file.open("rb") as content:
             self._ssh_run(f"cat > {target}", content)
 
+    def follow(self, command: str) -> subprocess.Popen[str]:
+        """Start a command in the box whose output is read as it comes."""
+        return subprocess.Popen(
+            [*self._ssh_words(), command],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            preexec_fn=end_with_parent,
+        )
+
     def run(self, command: str, *, given: str | None = None) -> str:
         """Run a command of a shell in the box, by ssh; returns what it prints. Raises CardError."""
         with tempfile.TemporaryFile() as content:
@@ -211,34 +243,24 @@ class Card:
             return self._ssh_run(command, content)
 
     def _ssh_run(self, command: str, given: IO[bytes]) -> str:
-        options = (
-            "StrictHostKeyChecking=no",
-            "UserKnownHostsFile=/dev/null",
-            "LogLevel=ERROR",
-            "ConnectTimeout=60",
-        )
         done = subprocess.run(
-            [
-                *(
-                    *self._program("ssh", "ssh"),
-                    "-F",
-                    "/dev/null",
-                    "-i",
-                    str(self._key),
-                    "-p",
-                    str(self._ssh),
-                ),
-                *(word for option in options for word in ("-o", option)),
-                *("-o", "BatchMode=yes", "root@127.0.0.1", command),
-            ],
-            capture_output=True,
-            text=True,
-            stdin=given,
-            check=False,
+            [*self._ssh_words(), command], capture_output=True, text=True, stdin=given, check=False
         )
         if done.returncode:
             raise CardError(f"{command}: status {done.returncode}\n{done.stdout}{done.stderr}")
         return done.stdout
+
+    def _ssh_words(self) -> list[str]:
+        options = (
+            *("StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null", "LogLevel=ERROR"),
+            *("ConnectTimeout=60", "BatchMode=yes"),
+        )
+        return [
+            *self._program("ssh", "ssh"),
+            *("-F", "/dev/null", "-i", str(self._key), "-p", str(self._ssh)),
+            *(word for option in options for word in ("-o", option)),
+            "root@127.0.0.1",
+        ]
 
     def as_supervisor(self, command: str) -> str:
         """The command to run something in the box as the supervisor's user."""

@@ -63,7 +63,7 @@ class Signer:
         signers.write_text(f'{SIGNER} namespaces="{NAMESPACE}" {kind} {public}\n')
         self.box = ThisBox([BOARD, "brcm,bcm2711"], ["m001_office"], len(SYSTEM), signers, self.keygen)
 
-    def signature(self, text: bytes, namespace: str = NAMESPACE) -> bytes:
+    def signature(self, text: bytes, namespace: str) -> bytes:
         """Of this text."""
         done = subprocess.run(
             [*self.keygen, "-q", "-Y", "sign", "-f", self.key, "-n", namespace],
@@ -74,7 +74,11 @@ class Signer:
         return done.stdout
 
     def update(
-        self, target: Path, boards: tuple[str, ...] = (BOARD,), steps: tuple[str, ...] = STEPS
+        self,
+        target: Path,
+        boards: tuple[str, ...] = (BOARD,),
+        steps: tuple[str, ...] = STEPS,
+        namespace: str = NAMESPACE,
     ) -> Path:
         """A signed update at `target`."""
         parts = [self.folder / "system", self.folder / "start"]
@@ -82,7 +86,7 @@ class Signer:
         parts[1].write_bytes(start_archive(FOLDER, 0))
         manifest = manifest_of("2.0-abc", boards, steps, parts)
         with target.open("wb") as stream:
-            write_update(stream, manifest, self.signature(manifest), parts, 0)
+            write_update(stream, manifest, self.signature(manifest, namespace), parts, 0)
         return target
 
 
@@ -149,9 +153,8 @@ def test_another_signer_is_refused(signer: Signer, keygen: list[str], tmp_path: 
 
 
 def test_a_signature_for_something_else_is_refused(signer: Signer, tmp_path: Path) -> None:
-    whole = signer.signature
-    signer.signature = lambda text, _="": whole(text, "mail")  # type: ignore[method-assign]
-    assert refused(signer.update(tmp_path / "u"), signer.box).reason == "signature"
+    file = signer.update(tmp_path / "u", namespace="mail")
+    assert refused(file, signer.box).reason == "signature"
 
 
 def test_a_changed_manifest_is_refused(signer: Signer, tmp_path: Path) -> None:
@@ -379,7 +382,7 @@ def on_the_card(
     monkeypatch.setattr(
         update_command,
         "ThisBox",
-        lambda *values: ThisBox(*values, verifier=signer.keygen),
+        lambda boards, steps, room, signers: ThisBox(boards, steps, room, signers, signer.keygen),
     )
     monkeypatch.setattr(update_command, "_restart", lambda: ran.append(["restart"]))
     return ran
