@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -28,6 +28,7 @@ from appliance.store.on_call import duties_now
 from appliance.telephony.box import manager_secret
 from appliance.telephony.manager import ManagerError, ManagerLink
 from appliance.telephony.prompts.install import MissingPrompts, check_prompts
+from appliance.updating.progress import read_state
 
 _LEAST_FREE_BYTES = 200_000_000
 _STUCK_AFTER_SECONDS = 60.0  # the supervisor takes what a call has left behind within seconds
@@ -153,6 +154,7 @@ def look(db: Database, settings: Settings, calls: frozenset[str] | None) -> dict
             )
         ],
         "clock_believable": is_believable(times.now(), _newest_entry(db)),
+        "update": asdict(read_state(settings.state)),
         "disk_free_bytes": shutil.disk_usage(settings.state).free,
     }
 
@@ -248,6 +250,8 @@ def troubles(state: dict[str, Any]) -> list[Trouble]:
                 "The box's clock cannot be right: opening hours may apply at the wrong time.",
             )
         )
+    if state["update"]["word"] == "fell back":
+        found.append(Trouble("update", state["update"]["german"], state["update"]["english"]))
     if state["disk_free_bytes"] < _LEAST_FREE_BYTES:
         found.append(
             Trouble(

@@ -24,6 +24,11 @@ Freizeichen. No screen is needed: plug in network and power, then open http://fr
 
 To get in by ssh (as root, with a key only) put a file authorized_keys with your public key here
 before the box starts. No password works on it.
+
+The address comes by DHCP. For a fixed one put a file network.txt here, with your own numbers:
+    address=192.168.1.20/24
+    gateway=192.168.1.1
+    dns=192.168.1.1
 """
 SLOTS = {"a": 2, "b": 3}
 """The slots' partitions."""

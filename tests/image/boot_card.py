@@ -16,7 +16,7 @@ import click
 
 from appliance.settings import Settings, SipLine
 from card.boot_files import SLOTS
-from tests.image.card import OUTSIDE, Card, CardError, flashed
+from tests.image.card import BOX, OUTSIDE, Card, CardError, flashed
 from tests.image.outside_caller import NotAnswered, OutsideCall
 
 ROOT = Path(__file__).parents[2]
@@ -122,6 +122,7 @@ class Story:
     def answers(self) -> str:
         """Started again it answers calls from outside; how soon is printed."""
         card = self.card
+        card.write_boot("network.txt", f"address={BOX}/24\ngateway={OUTSIDE}\n".encode())
         card.boot()
         call = self._call(self._patience_seconds)
         outside_seconds = time.monotonic() - card.started
@@ -131,6 +132,8 @@ class Story:
         card.wait_for("ssh answers", lambda: card.run("true") == "")
         card.wait_for("all is started", self.nothing_waits)
         self._all_well()
+        if leases := card.run("ls /run/systemd/netif/leases 2>/dev/null; true"):
+            raise CardError(f"an address was fetched though one is fixed: {leases}")
         ready = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in card.figures().items())
         return f"first call answered {outside_seconds:.1f} s after switching on; kernel to ready: {ready}"
 

@@ -24,7 +24,8 @@ from appliance.updating.slots import START_ONCE
 from card.filesystems import PARTITIONS
 from card.packages import Tools
 
-_BOX = "10.0.2.15"
+BOX = "10.0.2.15"
+"""The address the box has, by DHCP or fixed."""
 OUTSIDE = "10.0.2.2"
 """The address of this machine as the box sees it."""
 _CARD_BYTES = 4 * 1024**3
@@ -162,7 +163,7 @@ class Card:
             file.write_bytes(self.read_boot(slot + name))
         told = self.read_boot(f"{slot}cmdline.txt").decode().strip().replace("quiet", "loglevel=6")
         self._boots += 1
-        forwarded = f"hostfwd=tcp:127.0.0.1:{self.page}-{_BOX}:80,hostfwd=tcp:127.0.0.1:{self._ssh}-{_BOX}:22"
+        forwarded = f"hostfwd=tcp:127.0.0.1:{self.page}-{BOX}:80,hostfwd=tcp:127.0.0.1:{self._ssh}-{BOX}:22"
         root = self._trees["emulator"]
         libraries = next((root / "usr/lib").glob("*-linux-gnu"))
         with (self._folder / f"emulator-{self._boots}.log").open("wb") as log:
@@ -175,7 +176,7 @@ class Card:
                     *("-kernel", str(parts["vmlinuz"]), "-initrd", str(parts["initramfs"])),
                     *("-append", f"{told} console=ttyAMA0 {_SHOWN}"),
                     *_drive(self.file, log),
-                    *("-netdev", f"user,id=net,{forwarded},hostfwd=udp:127.0.0.1:{self.sip}-{_BOX}:5060"),
+                    *("-netdev", f"user,id=net,{forwarded},hostfwd=udp:127.0.0.1:{self.sip}-{BOX}:5060"),
                     *("-device", "virtio-net-pci,netdev=net,romfile="),
                 ],
                 stdin=subprocess.DEVNULL,

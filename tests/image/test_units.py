@@ -27,6 +27,7 @@ HIGHEST = {
 OF_ROOT = {
     "freizeichen-update.service": 5.0,
     "freizeichen-trial.service": 5.0,
+    "freizeichen-address.service": 2.0,
     "freizeichen-go-back.service": 9.6,
     "freizeichen-ssh-door.service": 5.0,
 }

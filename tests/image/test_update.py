@@ -16,6 +16,8 @@ from click.testing import CliRunner
 
 from appliance import update_command
 from appliance.cli import main
+from appliance.settings import Settings
+from appliance.status import look, troubles
 from appliance.store.database import open_store
 from appliance.updating import slots as card
 from appliance.updating.install import command_line_for, install
@@ -514,4 +516,16 @@ def test_the_restart_waits_for_the_end_of_the_last_call(state: Path) -> None:
     assert update_command.calls_going_on(store) == 1
     db.execute("UPDATE calls SET ended_at = '2026-01-01T00:01:00.000Z'")
     assert update_command.calls_going_on(store) == 0
+    db.close()
+
+
+def test_what_did_not_hold_needs_attention(state: Path) -> None:
+    db = open_store(state / "freizeichen.db")
+    for word, expected in (("done", []), ("trying", []), ("fell back", ["update"])):
+        write_state(state, update_command.fell_back(UpdateState(version="2.0-abc")).with_word(word))
+        found = troubles(look(db, Settings(state), frozenset()))
+        assert [trouble.kind for trouble in found if trouble.kind == "update"] == expected
+    told = next(trouble for trouble in found if trouble.kind == "update")
+    assert "2.0-abc" in told.german
+    assert "2.0-abc" in told.english
     db.close()
