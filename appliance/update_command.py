@@ -20,6 +20,7 @@ from appliance.updating import slots as card
 from appliance.updating.install import install
 from appliance.updating.progress import (
     BUSY,
+    SIGNERS,
     UpdateState,
     folder_in,
     read_state,
@@ -30,7 +31,6 @@ from appliance.updating.progress import (
 from appliance.updating.trial import answers_page, answers_sip, is_ready, proves_itself
 from appliance.updating.update_file import ThisBox, UpdateError, checked_update
 
-SIGNERS: Final = Path("/usr/lib/freizeichen/update-signers")
 ON_TRIAL: Final = Path("/run/slot-on-trial")
 """The first program of the box leaves it where another slot runs than the chosen one."""
 _NAME: Final = "from-command"

@@ -11,6 +11,8 @@ from typing import Final
 FOLDER: Final = "update"
 WANTED: Final = "wanted"
 """In that folder: the name of the file that shall be installed; a service of root's waits for it."""
+SIGNERS: Final = Path("/usr/lib/freizeichen/update-signers")
+"""Whose updates this box takes; only a box that runs from our card has it."""
 _STATE: Final = "state.json"
 
 
