@@ -1,4 +1,4 @@
-"""Pulls the plug of the emulated box, many times: `make power-cuts`.
+"""Pulls the plug of the emulated box, many times: the end of `make test-image`.
 
 The box runs once from a card whose writes are noted one by one, while people call, leave messages, order
 callbacks and change settings; then it is killed. What the card holds had the plug been pulled at any other of
@@ -249,9 +249,9 @@ def last_seen(seen: Sequence[Seen], log_bytes: int) -> Seen | None:
 @click.command()
 @click.argument("image", type=click.Path(path_type=Path, exists=True, dir_okay=False), required=False)
 @click.option("--folder", type=click.Path(path_type=Path, file_okay=False), default=ROOT / ".image/cuts")
-@click.option("--cuts", default=100, show_default=True, help="How often the plug is pulled.")
-@click.option("--boots", default=3, show_default=True, help="How many of these cards are started afterwards.")
-@click.option("--callers", default=20, show_default=True)
+@click.option("--cuts", default=5, show_default=True, help="How often the plug is pulled.")
+@click.option("--boots", default=1, show_default=True, help="How many of these cards are started afterwards.")
+@click.option("--callers", default=8, show_default=True)
 @click.option("--seed", type=int, help="Of an earlier run; by default one of its own.")
 @click.option("--patience", default=900, show_default=True, help="How many seconds to wait for something.")
 @click.option("--results", type=click.Path(path_type=Path, dir_okay=False), default=ROOT / ".image/cuts.json")
