@@ -23,6 +23,7 @@ from appliance.telephony.sandbox import cache_folder, shown_progress
 from card.bill_of_materials import bill_of_materials, imager_list
 from card.boot_files import boot_files, slot_files
 from card.dahdi import card_drivers
+from card.debian_package import MACHINES, Package, write_package
 from card.filesystems import (
     CARD_BYTES,
     MEGABYTE,
@@ -33,7 +34,7 @@ from card.filesystems import (
 )
 from card.kernel import finish_modules, first_system, modules_folder
 from card.packages import ARCHITECTURE, Tools, apt_for, fetched, on_the_card, unpack_into
-from card.tree import REPOSITORY, finish_tree, needed_libraries, tracked
+from card.tree import REPOSITORY, finish_tree, install_libraries, needed_libraries, tracked
 from card.update import Content, signers, signing_key, write_update_file
 
 # Typical seconds of each step on two cores, from nothing; only to say how long it will take.
@@ -46,6 +47,7 @@ _STEPS = {
     "file systems": 90,
     "packing": 180,
     "update": 10,
+    "packages for other machines": 40,
     "list of contents": 5,
 }
 _ROOM_NEEDED_BYTES = 4_000_000_000
@@ -145,6 +147,15 @@ def make(folder: Path, work: Path, steps: Steps, *, quick: bool) -> Path:
             work,
             tools,
         )
+    with steps.step("packages for other machines"):
+        packages = []
+        for architecture, machine in MACHINES.items():
+            libraries = work / f"libraries-{architecture}"
+            install_libraries(libraries, machine)
+            packages.append(folder / f"freizeichen_{version}_{architecture}.deb")
+            made_for = Package(architecture, version, epoch)
+            write_package(packages[-1], made_for, libraries, work)
+        shutil.copy(REPOSITORY / "image-build/install.sh", folder)
     with steps.step("list of contents"):
         target = folder / packed.name
         packed_bytes, packed_sum = packed.stat().st_size, sha256_of(packed)

@@ -6,6 +6,7 @@ when something fails.
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import tempfile
 import time
@@ -54,7 +55,8 @@ title = "Anna Berg"
 phone = "desk_1"
 departments = ["support"]
 """
-_SERVICES = ("asterisk", "freizeichen", "freizeichen-web")
+SERVICES = ("asterisk", "freizeichen", "freizeichen-web")
+_CALLS = 10
 STATE = "/var/lib/freizeichen"
 
 
@@ -155,6 +157,32 @@ class Story:
         card.wait_for("the message is kept", lambda: card.run(f"find {STATE}/spool/messages -type f"))
         checked = card.run(card.as_supervisor("freizeichen ledger check"))
         return f"message kept; {checked.strip().splitlines()[-1]}"
+
+    def costs(self) -> str:
+        """What ten calls that are answered and hung up cost: bytes on the card, memory of the services."""
+        card = self.card
+        card.run("sync")
+        before = self._written()
+        for _ in range(_CALLS):
+            self.is_answered()
+        card.wait_for("the last call is on record", self._no_call_is_open)
+        card.run("sync")
+        kilobytes = (self._written() - before) // 1024
+        memory = {
+            name: int(card.run(f"systemctl show --value --property=MemoryCurrent {name}.service"))
+            for name in SERVICES
+        }
+        taken = ", ".join(f"{name} {length / 1e6:.0f} MB" for name, length in memory.items())
+        return f"{kilobytes / _CALLS:.0f} KB written per call; memory: {taken}"
+
+    def _written(self) -> int:
+        """Bytes written to the card so far; the kernel counts in sectors of 512 bytes."""
+        return int(self.card.run("cat /sys/block/vda/stat").split()[6]) * 512
+
+    def _no_call_is_open(self) -> bool:
+        question = "SELECT count(*) FROM calls WHERE outcome = ''"
+        command = f"import sqlite3; print(*sqlite3.connect('{STATE}/freizeichen.db').execute(\"{question}\"))"
+        return self.card.run(self.card.as_supervisor(f"python3 -c {shlex.quote(command)}")).strip() == "(0,)"
 
     def plug_is_pulled(self) -> str:
         """Pulled without a warning, and the data partition's head spoilt: it is mended, nothing is lost."""
@@ -269,7 +297,7 @@ class Story:
         return self.card.run("systemctl is-system-running || true").strip() in ("running", "degraded")
 
     def _all_well(self) -> None:
-        for name in _SERVICES:
+        for name in SERVICES:
             state = self.card.run(f"systemctl is-active {name}.service || true").strip()
             if state != "active":
                 raise CardError(
@@ -306,6 +334,7 @@ def main(image: Path | None, folder: Path, patience: int) -> None:
         story.set_up,
         story.answers,
         story.takes_a_message,
+        story.costs,
         story.plug_is_pulled,
         story.is_renewed,
         story.falls_back,

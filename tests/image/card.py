@@ -166,7 +166,7 @@ class Card:
         forwarded = f"hostfwd=tcp:127.0.0.1:{self.page}-{BOX}:80,hostfwd=tcp:127.0.0.1:{self._ssh}-{BOX}:22"
         root = self._trees["emulator"]
         libraries = next((root / "usr/lib").glob("*-linux-gnu"))
-        with (self._folder / f"emulator-{self._boots}.log").open("wb") as log:
+        with (self._folder / f"emulator-{self._boots}.log").open("wb") as said:
             self._process = subprocess.Popen(
                 [
                     *self._program("emulator", "qemu-system-aarch64"),
@@ -180,7 +180,7 @@ class Card:
                     *("-device", "virtio-net-pci,netdev=net,romfile="),
                 ],
                 stdin=subprocess.DEVNULL,
-                stdout=log,
+                stdout=said,
                 stderr=subprocess.STDOUT,
                 env=os.environ | {"QEMU_MODULE_DIR": str(libraries / "qemu")},
                 preexec_fn=end_with_parent,
