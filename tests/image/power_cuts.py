@@ -136,13 +136,14 @@ class People:
             except NotAnswered as error:
                 raise CardError(f"{caller} is not answered: {error}") from error
             self.calls += 1
+            if number % 2:
+                self._order_callback(call)
+            else:
+                self._leave_message(call)
+            call.hang_up()
             until = time.monotonic() + self._patience_seconds
             while time.monotonic() < until and not self._has(caller):
-                if number % 2:
-                    self._order_callback(call)
-                else:
-                    self._leave_message(call)
-            call.hang_up()
+                time.sleep(0.5)
 
     def _has(self, caller: str) -> bool:
         return bool(self.seen) and (caller in self.seen[-1].messages or caller in self.seen[-1].callbacks)
@@ -151,16 +152,17 @@ class People:
     def _order_callback(call: OutsideCall) -> None:
         """2 orders, 1 confirms the number that is read back; a key that comes too early does nothing."""
         for key in "2", "1":
-            if call.hears_speech(3):
-                call.press(key)
-            call.hears_speech(3)
+            for _ in range(3):  # a second each: behind the greeting, into the number that is read back
+                call.hears_speech(60)
+            call.press(key)
+        call.hears_speech(60)
 
     @staticmethod
     def _leave_message(call: OutsideCall) -> None:
-        if call.hears_speech(3):
-            call.press("3")
-        call.speaks(4)
-        call.hears_speech(6)
+        for _ in range(3):
+            call.hears_speech(60)
+        call.press("3")
+        call.speaks(40)  # into the prompt first; a slow box hears only the end
 
 
 class Looked:
@@ -299,6 +301,7 @@ def run(
         story = Story(card, Path(), patience_seconds)
         click.echo(story.first_start(least_megabytes=300))
         click.echo(story.set_up())
+        card.shut_down()
         with file.open("rb") as whole, base.open("wb") as part:
             whole.seek(_DATA_AT)
             copy_sparsely(whole.read, part.seek, part.write)
