@@ -330,6 +330,45 @@ def test_the_first_program_knows_the_same_slots() -> None:
     assert f"/run/{update_command.ON_TRIAL.name}\n" in first
 
 
+def went_back(folder: Path, slot: str, *, other: bool = True, config: str = "a") -> tuple[bytes, bool]:
+    """What config.txt says, and whether the box restarts, when the system of a slot cannot be mounted."""
+    text = (REPOSITORY / "image-build/card/first").read_text()
+    function = text[text.index("go_back() {") : text.index("\n}\n", text.index("go_back() {")) + 3]
+    boot = folder / "boot"
+    boot.mkdir()
+    (boot / "config.txt").write_text(f"# os_prefix=x\nos_prefix={config}/\nkernel=vmlinuz\n")
+    for name in "ab":
+        (boot / name).mkdir()
+        if name == slot or other:
+            (boot / name / "vmlinuz").write_text("kernel")
+    function = function.replace("/boot", str(boot)).replace("/config.txt >", f"/config.txt >{folder}")
+    function = function.replace("if=/config.txt", f"if={folder}/config.txt")
+    stubs = "say() { :; }; mount() { :; }; umount() { :; }; sync() { :; }; device() { echo vda1; };"
+    script = f"{stubs} reboot() {{ echo restarts; }}; slot={slot}; boot=x\n{function}\ngo_back || true\n"
+    done = subprocess.run(["dash", "-ec", script], capture_output=True, text=True, check=True)
+    return (boot / "config.txt").read_bytes(), done.stdout == "restarts\n"
+
+
+@pytest.mark.parametrize("slot", ["a", "b"])
+def test_the_first_program_gives_up_a_chosen_system_that_is_spoilt(tmp_path: Path, slot: str) -> None:
+    said, restarts = went_back(tmp_path, slot, config=slot)
+    other = {"a": "b", "b": "a"}[slot]
+    assert said == f"# os_prefix=x\nos_prefix={other}/\nkernel=vmlinuz\n".encode()
+    assert restarts
+
+
+def test_a_spoilt_system_on_trial_changes_no_choice(tmp_path: Path) -> None:
+    said, restarts = went_back(tmp_path, "b", config="a")
+    assert b"os_prefix=a/" in said
+    assert restarts
+
+
+def test_without_another_system_none_is_chosen(tmp_path: Path) -> None:
+    said, restarts = went_back(tmp_path, "a", other=False)
+    assert b"os_prefix=a/" in said
+    assert not restarts, "the kernel restarts it, after a while"
+
+
 # The trial
 
 
