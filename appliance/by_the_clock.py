@@ -1,8 +1,8 @@
 """What depends on the date waits for a clock that can be right: a Pi has none that goes on while it is off.
 
 Until then the schedule that was kept is not touched. It lies ahead of a clock that is too early, so all
-departments are open: nobody is told "closed" by a clock that knows nothing. Nothing is deleted or given up for
-its age, and the page says what is wrong.
+departments are open: nobody is told "closed" by a clock that knows nothing. Nothing is deleted or given up
+for its age, and the page says what is wrong.
 """
 
 from __future__ import annotations

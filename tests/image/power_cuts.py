@@ -267,7 +267,10 @@ def main(
     patience: int,
     results: Path,
 ) -> None:
-    """Pull the plug of the box at random moments and look at what is left."""
+    """Pull the plug of the box at random moments and look at what is left.
+
+    IMAGE is that of `make image`, or a card that is set up already ("set-up" in the folder of a run that failed).
+    """
     made = sorted((ROOT / ".image").glob("freizeichen-*.img.xz"))
     if image is None and not made:
         raise click.ClickException("There is no image in .image; make it with: make image")
@@ -289,23 +292,31 @@ def main(
 
 
 def run(
-    image: Path, folder: Path, counts: tuple[int, int, int], seed: int, patience_seconds: float
+    source: Path, folder: Path, counts: tuple[int, int, int], seed: int, patience_seconds: float
 ) -> dict[str, Any]:
-    """Live, be killed, be looked at; returns the results."""
+    """Live, be killed, be looked at; returns the results. `source` is an image, or a card that is set up."""
     cuts, boots, callers = counts
-    click.echo(f"seed {seed}; flashing {image.name}")
+    click.echo(f"seed {seed}; {source.name}")
     file, log, base = folder / "card", folder / "log", folder / "base"
-    flashed(image, file, _CARD_BYTES)
+    is_image = ".img" in source.name
+    if is_image:
+        flashed(source, file, _CARD_BYTES)
+    else:
+        subprocess.run(["cp", "--sparse=always", source, file], check=True)
     card = Card(file, folder, patience_seconds)
     try:
         story = Story(card, Path(), patience_seconds)
-        click.echo(story.first_start(least_megabytes=300))
-        click.echo(story.set_up())
-        card.shut_down()
+        if is_image:
+            click.echo(story.first_start(least_megabytes=300))
+            click.echo(story.set_up())
+            card.shut_down()
+        else:
+            card.allow_ssh()
+        subprocess.run(["cp", "--sparse=always", file, folder / "set-up"], check=True)
         with file.open("rb") as whole, base.open("wb") as part:
             whole.seek(_DATA_AT)
             copy_sparsely(whole.read, part.seek, part.write)
-            part.truncate(_CARD_BYTES - _DATA_AT)
+            part.truncate(file.stat().st_size - _DATA_AT)
         card.boot(log)
         card.wait_for("ssh answers", lambda: card.run("true") == "")
         card.wait_for("all is started", story.nothing_waits)
@@ -356,8 +367,9 @@ def _start(card: Card, looked: Looked, story: Story, told: dict[str, Any], boots
     for number in random.Random(seed).sample(range(len(told["places"])), min(boots, len(told["places"]))):
         data = looked.data_partition(told["places"][number], random.Random(f"{seed} {number}"))
         with data.open("rb") as part, card.file.open("r+b") as whole:
+            size = card.file.stat().st_size
             whole.truncate(_DATA_AT)
-            whole.truncate(_CARD_BYTES)
+            whole.truncate(size)
             whole.seek(_DATA_AT)
             copy_sparsely(part.read, whole.seek, whole.write)
         card.boot()
