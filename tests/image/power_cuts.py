@@ -269,7 +269,7 @@ def main(
 ) -> None:
     """Pull the plug of the box at random moments and look at what is left.
 
-    IMAGE is that of `make image`, or a card that is set up already ("set-up" in the folder of a run that failed).
+    IMAGE is that of `make image`, or a card that is set up already ("set-up" in the folder of a failed run).
     """
     made = sorted((ROOT / ".image").glob("freizeichen-*.img.xz"))
     if image is None and not made:
