@@ -135,7 +135,8 @@ def confirm_start(settings: Settings) -> None:
     """What a service of root's does at every start: a system on trial is chosen for good, or given up."""
     state = read_state(settings.state)
     if not ON_TRIAL.exists():
-        if state.word in BUSY:
+        given_up = state.word == "done" and state.slot != card.slots_of_this_box().running
+        if state.word in BUSY or given_up:
             write_state(settings.state, fell_back(state))
         return
     missing = proves_itself(

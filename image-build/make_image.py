@@ -172,7 +172,8 @@ def make(folder: Path, work: Path, steps: Steps, *, quick: bool) -> Path:
         f"{target}: {packed_bytes / MEGABYTE:.0f} MB packed, {CARD_BYTES / MEGABYTE:.0f} MB on the card,"
         f" of which the system {taken_bytes / MEGABYTE:.0f} MB; {len(archives)} Debian packages;"
         f" slot {build}\n{renewal}: {renewal.stat().st_size / MEGABYTE:.0f} MB, signed with"
-        f" {key}: keep it, boxes take no other\nsha256 {packed_sum}\nmade in {steps.summary()}"
+        f" {key}: keep it, boxes take no other\n"
+        f"{', '.join(package.name for package in packages)}\nsha256 {packed_sum}\nmade in {steps.summary()}"
     )
     return target
 

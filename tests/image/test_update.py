@@ -519,6 +519,14 @@ def test_the_old_system_says_that_the_new_one_did_not_hold(state: Path) -> None:
     assert read_state(state).word == "fell back"
 
 
+@pytest.mark.parametrize(("slot", "word"), [("a", "done"), ("b", "fell back")])
+@pytest.mark.usefixtures("on_the_card")
+def test_a_new_system_that_was_given_up_later_is_told(state: Path, slot: str, word: str) -> None:
+    write_state(state, UpdateState("done", "2.0-abc", slot=slot))
+    assert run(state, "confirm-start") == (0, "")  # slot a runs
+    assert read_state(state).word == word
+
+
 @contextmanager
 def answering(monkeypatch: pytest.MonkeyPatch, *, page: bool) -> Iterator[None]:
     with monkeypatch.context() as patched:
