@@ -34,6 +34,7 @@ from appliance.store.liveness import Alive, AlreadyRunning, supervisor_runs
 from appliance.store.missed import call_back, missed_callers
 from appliance.store.office import callback_refusal, office_facts
 from appliance.system_command import backup, diagnose, factory_reset_command, forget, restore_command
+from appliance.update_command import confirm_start, install_update, update
 
 DEFAULT_STATE = "/var/lib/freizeichen"
 _as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON for a program to read.")
@@ -615,6 +616,8 @@ def trace(settings: Settings, call: str | None, as_json: bool) -> None:
 
 main.add_command(web)
 for command in (backup, restore_command, forget, factory_reset_command, diagnose):
+    main.add_command(command)
+for command in (update, install_update, confirm_start):
     main.add_command(command)
 main.add_command(users_group)
 

@@ -22,8 +22,17 @@ from appliance.telephony.prompts import recordings
 from appliance.telephony.prompts.catalogue import LANGUAGES, load_catalogue
 from appliance.telephony.prompts.install import MissingPrompts, sound_file, source_of
 from appliance.telephony.prompts.sounds import samples
+from appliance.updating.progress import (
+    BUSY,
+    SIGNERS,
+    UpdateState,
+    folder_in,
+    read_state,
+    wish_for,
+    write_state,
+)
 from webui import create_app
-from webui.box import BackupContents, BackupRefused, FoundLine, Heard
+from webui.box import BackupContents, BackupRefused, FoundLine, Heard, Renewal
 
 
 class BoxOfSettings:
@@ -112,6 +121,22 @@ class BoxOfSettings:
             return BackupContents(**asdict(backup.check_backup(self._settings, file)))
         except backup.BackupError as error:
             raise BackupRefused({"de": error.german, "en": error.english}) from error
+
+    @property
+    def update_folder(self) -> Path | None:
+        """Where an update is put that shall be installed; None where the box does not run from our card."""
+        return folder_in(self._settings.state) if SIGNERS.exists() else None
+
+    def renewal(self) -> Renewal:
+        """How far the last update is."""
+        state = read_state(self._settings.state)
+        sentences = {"de": state.german, "en": state.english}
+        return Renewal(state.word, state.version, state.percent, sentences, state.word in BUSY)
+
+    def renew(self, file: Path) -> None:
+        """Have a file of `update_folder` installed. Raises OSError."""
+        write_state(self._settings.state, UpdateState("checking"))
+        wish_for(self._settings.state, file.name)
 
     def write_diagnosis(self, db: Database, stream: IO[bytes]) -> None:
         """Write a diagnosis bundle without personal data. Raises OSError."""

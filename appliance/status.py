@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlite_utils import Database
 
-from appliance.hotline.clock import is_believable
+from appliance.by_the_clock import clock_can_be_right
 from appliance.hotline.line_states import Trouble as LineTrouble
 from appliance.hotline.line_states import in_words as line_trouble_in_words
 from appliance.hotline.line_states import lasting
@@ -28,6 +28,7 @@ from appliance.store.on_call import duties_now
 from appliance.telephony.box import manager_secret
 from appliance.telephony.manager import ManagerError, ManagerLink
 from appliance.telephony.prompts.install import MissingPrompts, check_prompts
+from appliance.updating.progress import read_state
 
 _LEAST_FREE_BYTES = 200_000_000
 _STUCK_AFTER_SECONDS = 60.0  # the supervisor takes what a call has left behind within seconds
@@ -88,15 +89,6 @@ def office_time(instant: datetime, zone: str) -> str:
     return f"{instant.astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M}"
 
 
-def _newest_entry(db: Database) -> datetime | None:
-    """The latest moment at which the box has written down that something happened; None for an empty one."""
-    row = db.execute(
-        "SELECT max(at) FROM (SELECT max(at) AS at FROM steps WHERE id > (SELECT max(id) FROM steps) - 100"
-        " UNION ALL SELECT max(at) FROM changes UNION ALL SELECT max(since) FROM presence)"
-    ).fetchone()
-    return times.from_text(row[0]) if row[0] else None
-
-
 def _recordings_stuck(settings: Settings, calls: frozenset[str]) -> int:
     """Recordings of calls that are over which have not become messages."""
     found = find_recordings(settings.spool, still_seconds=_STUCK_AFTER_SECONDS)
@@ -152,7 +144,8 @@ def look(db: Database, settings: Settings, calls: frozenset[str] | None) -> dict
                 line_states(db), times.now(), timedelta(seconds=settings.line_patience_seconds)
             )
         ],
-        "clock_believable": is_believable(times.now(), _newest_entry(db)),
+        "clock_believable": clock_can_be_right(db),
+        "update": asdict(read_state(settings.state)),
         "disk_free_bytes": shutil.disk_usage(settings.state).free,
     }
 
@@ -244,10 +237,12 @@ def troubles(state: dict[str, Any]) -> list[Trouble]:
         found.append(
             Trouble(
                 "clock",
-                "Die Uhr der Anlage kann nicht stimmen: Öffnungszeiten gelten vielleicht zur falschen Zeit.",
-                "The box's clock cannot be right: opening hours may apply at the wrong time.",
+                "Die Uhr der Anlage kann nicht stimmen: Öffnungszeiten warten, bis sie gestellt ist.",
+                "The box's clock cannot be right: opening hours wait until it is set.",
             )
         )
+    if state["update"]["word"] == "fell back":
+        found.append(Trouble("update", state["update"]["german"], state["update"]["english"]))
     if state["disk_free_bytes"] < _LEAST_FREE_BYTES:
         found.append(
             Trouble(

@@ -20,6 +20,7 @@ from sqlite_utils import Database
 
 from appliance import in_force
 from appliance.bookkeeper import Bookkeeper
+from appliance.by_the_clock import ClockWaits, by_the_clock
 from appliance.calling_back import CallingBack
 from appliance.forgetting import forget_old
 from appliance.granting import Granting
@@ -196,12 +197,12 @@ class Supervisor:
         self._orderly = threading.Thread(target=self._carry_out_orders, name="orders")
         # The schedule the floor opens and closes by is also refreshed by whoever changes the hours.
         self._chores: dict[Callable[[Database], object], float] = {
-            lambda db: refresh_schedule(db, times.now()): _HOUR,
-            lambda db: refresh_duties(db, times.now()): _HOUR,
-            self._forget_old: _HOUR,
-            self._remind_of_night_switch: _MINUTE,
-            self._report_the_week: _MINUTE,
-            lambda db: callbacks.give_up_old(db, times.now()): _HOUR,
+            by_the_clock(lambda db: refresh_schedule(db, times.now())): _HOUR,
+            by_the_clock(lambda db: refresh_duties(db, times.now())): _HOUR,
+            by_the_clock(self._forget_old): _HOUR,
+            by_the_clock(self._remind_of_night_switch): _MINUTE,
+            by_the_clock(self._report_the_week): _MINUTE,
+            by_the_clock(lambda db: callbacks.give_up_old(db, times.now())): _HOUR,
             lambda _db: self._ask_phone_states(): _LOOK_AGAIN,
             lambda _db: self._follow_calls(): _LOOK_AGAIN,
             lambda _db: self.calling_back.look_at_line(): _LOOK_AGAIN,
@@ -432,6 +433,8 @@ class Supervisor:
                 turn()
                 try:
                     work(db)
+                except ClockWaits:
+                    del self._done_at[work]
                 except Exception:
                     log.exception("housekeeping goes on after an error")
             self._stopping.wait(_SOON)

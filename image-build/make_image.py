@@ -21,8 +21,9 @@ import click
 from appliance.telephony.debian_archive import PreparationError, Progress, machine_architecture
 from appliance.telephony.sandbox import cache_folder, shown_progress
 from card.bill_of_materials import bill_of_materials, imager_list
-from card.boot_files import boot_files
+from card.boot_files import boot_files, slot_files
 from card.dahdi import card_drivers
+from card.debian_package import MACHINES, Package, write_package
 from card.filesystems import (
     CARD_BYTES,
     MEGABYTE,
@@ -35,7 +36,8 @@ from card.gpio_library import gpio_library, gpio_requirements
 from card.kernel import finish_modules, first_system, modules_folder
 from card.packages import ARCHITECTURE, Tools, apt_for, fetched, on_the_card, unpack_into
 from card.touched import PARTS, install_what_is_touched
-from card.tree import REPOSITORY, finish_tree, needed_libraries, tracked
+from card.tree import REPOSITORY, finish_tree, install_libraries, needed_libraries, tracked
+from card.update import Content, signers, signing_key, write_update_file
 
 # Typical seconds of each step on two cores, from nothing; only to say how long it will take.
 _STEPS = {
@@ -47,6 +49,8 @@ _STEPS = {
     "system": 60,
     "file systems": 90,
     "packing": 180,
+    "update": 10,
+    "packages for other machines": 40,
     "list of contents": 5,
 }
 _ROOM_NEEDED_BYTES = 4_000_000_000
@@ -85,9 +89,9 @@ def epoch_of_sources() -> int:
     return int(done.stdout)
 
 
-def digest_of_inputs(archives: list[str], epoch: int) -> str:
-    """Changes when the card's content does: our own files, libraries, packages."""
-    seen = hashlib.sha256(f"{epoch} {sorted(archives)}".encode())
+def digest_of_inputs(archives: list[str], epoch: int, signers: str) -> str:
+    """Changes when the card's content does: our own files, libraries, packages, the updates' key."""
+    seen = hashlib.sha256(f"{epoch} {sorted(archives)} {signers}".encode())
     for name in tracked("appliance", "webui", *PARTS, "image-build", "requirements.lock", "pyproject.toml"):
         seen.update(name.encode() + (REPOSITORY / name).read_bytes())
     return seen.hexdigest()[:12]
@@ -99,7 +103,7 @@ def sha256_of(file: Path) -> str:
         return hashlib.file_digest(content, "sha256").hexdigest()
 
 
-def make(folder: Path, work: Path, steps: Steps) -> Path:
+def make(folder: Path, work: Path, steps: Steps, *, quick: bool) -> Path:
     """Make the image and what goes with it in `folder`; returns the packed image. Raises PreparationError."""
     version = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]["version"]
     epoch = epoch_of_sources()
@@ -107,6 +111,8 @@ def make(folder: Path, work: Path, steps: Steps) -> Path:
     root = work / "root"
     with steps.step("tools"):
         tools = Tools(work, steps.progress)
+        key = signing_key(tools)
+        whose = signers(key, tools)
     with steps.step("packages"):
         apt = apt_for(work / "apt", ARCHITECTURE, steps.progress)
         archives = on_the_card(apt)
@@ -123,14 +129,15 @@ def make(folder: Path, work: Path, steps: Steps) -> Path:
         )
     with steps.step("kernel and first system"):
         finish_modules(root, drivers, tools)
-        files = boot_files(root, first_system(root, work, tools))
+        first = first_system(root, work, tools)
+        files, start = boot_files(root, first), slot_files(root, first)
         for part in ("vmlinuz", "config", "dtb"):
             taken = modules_folder(root) / part
             shutil.rmtree(taken) if taken.is_dir() else taken.unlink()
     with steps.step("system"):
-        build = f"{version}-{digest_of_inputs(archives, epoch)}"
+        build = f"{version}-{digest_of_inputs(archives, epoch, whose)}"
         install_what_is_touched(root / "usr/lib/freizeichen/programs", gpio)
-        finish_tree(root, build, epoch, tools)
+        finish_tree(root, build, epoch, whose, tools)
     with steps.step("file systems"):
         parts = {1: work / "boot", 2: work / "slot", 4: work / "data"}
         write_boot(files, parts[1], work, epoch, tools)
@@ -140,10 +147,28 @@ def make(folder: Path, work: Path, steps: Steps) -> Path:
         write_card(card, parts)
     with steps.step("packing"):
         card_sum = sha256_of(card)
-        tools.run("xz", "-6", "--threads=2", "--block-size=24MiB", "--check=crc32", card)
+        tools.run("xz", "-0" if quick else "-6", "--threads=2", "--block-size=24MiB", "--check=crc32", card)
         packed = card.with_name(f"{card.name}.xz")
-    with steps.step("list of contents"):
+    with steps.step("update"):
         folder.mkdir(parents=True, exist_ok=True)
+        renewal = folder / f"{name}.update"
+        write_update_file(
+            renewal,
+            Content(build, parts[2], start, epoch),
+            key,
+            work,
+            tools,
+        )
+    with steps.step("packages for other machines"):
+        packages = []
+        for architecture, machine in MACHINES.items():
+            libraries = work / f"libraries-{architecture}"
+            install_libraries(libraries, machine)
+            packages.append(folder / f"freizeichen_{version}_{architecture}.deb")
+            made_for = Package(architecture, version, epoch)
+            write_package(packages[-1], made_for, libraries, work)
+        shutil.copy(REPOSITORY / "image-build/install.sh", folder)
+    with steps.step("list of contents"):
         target = folder / packed.name
         packed_bytes, packed_sum = packed.stat().st_size, sha256_of(packed)
         packed.replace(target)
@@ -158,7 +183,9 @@ def make(folder: Path, work: Path, steps: Steps) -> Path:
     click.echo(
         f"{target}: {packed_bytes / MEGABYTE:.0f} MB packed, {CARD_BYTES / MEGABYTE:.0f} MB on the card,"
         f" of which the system {taken_bytes / MEGABYTE:.0f} MB; {len(archives)} Debian packages;"
-        f" slot {build}\nsha256 {packed_sum}\nmade in {steps.summary()}"
+        f" slot {build}\n{renewal}: {renewal.stat().st_size / MEGABYTE:.0f} MB, signed with"
+        f" {key}: keep it, boxes take no other\n"
+        f"{', '.join(package.name for package in packages)}\nsha256 {packed_sum}\nmade in {steps.summary()}"
     )
     return target
 
@@ -177,7 +204,8 @@ def _forget_unfinished(cache: Path) -> None:
     default=REPOSITORY / ".image",
     help="Where the image is put.",
 )
-def main(folder: Path) -> None:
+@click.option("--quick", is_flag=True, help="Pack loosely: to try something, not to give away.")
+def main(folder: Path, quick: bool) -> None:
     """Make the card image for the Raspberry Pi."""
     cache = cache_folder()
     cache.mkdir(parents=True, exist_ok=True)
@@ -188,7 +216,7 @@ def main(folder: Path) -> None:
     work.mkdir()
     try:
         with shown_progress("image") as progress:
-            make(folder, work, Steps(progress))
+            make(folder, work, Steps(progress), quick=quick)
     except PreparationError as error:
         raise click.ClickException(str(error)) from error
     finally:

@@ -46,6 +46,7 @@ from webui.who_may import may_open
 LARGEST_UPLOADS: Final = {
     "prompts.upload": prompts.LARGEST_UPLOAD_BYTES,
     "backup.upload": backup.LARGEST_UPLOAD_BYTES,
+    "system.renew": backup.LARGEST_UPLOAD_BYTES,
 }
 SAFE_METHODS: Final = ("GET", "HEAD", "OPTIONS")
 LANGUAGE_COOKIE_SECONDS: Final = 365 * 24 * 3600

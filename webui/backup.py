@@ -27,12 +27,15 @@ _KEPT_SECONDS: Final = 3600
 
 
 class LargeFiles(Request):
-    """A backup that is uploaded goes to the box's own disk: the folder for moments is in memory."""
+    """A backup or an update goes to the box's own disk: the folder for moments is in memory."""
 
     def _get_file_stream(self, *args: Any, **more: Any) -> Any:
-        if self.endpoint != "backup.upload":
+        if self.endpoint == "backup.upload":
+            folder = _folder()
+        elif self.endpoint == "system.renew" and (given := the_box().update_folder):
+            folder = given
+        else:
             return super()._get_file_stream(*args, **more)
-        folder = _folder()
         folder.mkdir(exist_ok=True)
         handle = tempfile.NamedTemporaryFile("w+b", dir=folder, prefix="upload-", delete=False)  # noqa: SIM115
         Path(handle.name).chmod(0o640)

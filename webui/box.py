@@ -62,6 +62,18 @@ class FoundLine:
     is_good: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Renewal:
+    """How far the last update is: "none", "checking", "writing", "waiting", "trying", "done"; for any other
+    word `sentences` says why, in each language. `percent` is of the step."""
+
+    word: str
+    version: str
+    percent: int
+    sentences: Mapping[str, str]
+    is_going_on: bool
+
+
 class Box(Protocol):
     """The sounds of the box and the texts they say, its dialog, and where phones register."""
 
@@ -104,6 +116,16 @@ class Box(Protocol):
 
     def check_backup(self, file: Path) -> BackupContents:
         """Look at a backup whole. Raises BackupRefused or OSError."""
+
+    @property
+    def update_folder(self) -> Path | None:
+        """Where an update is put that shall be installed; None where the box cannot renew itself."""
+
+    def renewal(self) -> Renewal:
+        """How far the last update is."""
+
+    def renew(self, file: Path) -> None:
+        """Have a file of `update_folder` installed. Raises OSError."""
 
     def write_diagnosis(self, db: Database, stream: IO[bytes]) -> None:
         """Write a diagnosis bundle without personal data. Raises OSError."""

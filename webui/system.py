@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 from typing import Final
 
 from flask import Blueprint, Response, abort, request
@@ -29,6 +30,7 @@ def page() -> Response:
         store(), times.now(), supervisor_holds_lock=supervisor_runs(office().store_path.parent)
     )
     box = office().box
+    renewal = box.renewal() if box and box.update_folder else None
     response = show(
         "system.html",
         version=box.version() if box else "",
@@ -44,7 +46,10 @@ def page() -> Response:
         reset=answer_to("factory reset"),
         reset_word=RESET_WORDS[0 if texts().language == "de" else 1],
         board=board,
+        renewal=renewal,
     )
+    if renewal and renewal.is_going_on:
+        response.headers["Refresh"] = "2"
     return while_waiting(response, "restart", "factory reset")
 
 
@@ -77,6 +82,33 @@ def diagnosis() -> Response:
         mimetype="application/zip",
         headers={"Content-Disposition": f'attachment; filename="{name}"'},
     )
+
+
+@pages.post("/update")
+def renew() -> AnyResponse:
+    """Have an update installed; it is checked by the one who installs it."""
+    box, file = the_box(), request.files.get("file")
+    path = Path(str(file.stream.name)) if file is not None and file.filename else None
+    wrong = (
+        "update_impossible"
+        if box.update_folder is None
+        else "update_none"
+        if file is None or path is None
+        else "update_busy"
+        if box.renewal().is_going_on
+        else ""
+    )
+    if wrong or file is None or path is None or box.update_folder is None:
+        if path is not None and box.update_folder is not None:
+            path.unlink(missing_ok=True)
+        return refusal(f"system.{wrong}", 409 if wrong == "update_busy" else 400)
+    file.stream.close()
+    for older in box.update_folder.glob("upload-*"):
+        if older != path:
+            older.unlink(missing_ok=True)
+    box.renew(path)
+    say("system.update_is_checked")
+    return go("/system")
 
 
 @pages.post("/reset")

@@ -79,6 +79,7 @@ WHO_MAY: Final = {
     "system.restart": ADMIN,
     "system.diagnosis": ADMIN,
     "system.reset": ADMIN,
+    "system.renew": ADMIN,
     "backup.page": ADMIN,
     "backup.make": ADMIN,
     "backup.upload": ADMIN,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from pathlib import Path
 
 from card.filesystems import SIGNATURE
@@ -22,9 +24,16 @@ Freizeichen. No screen is needed: plug in network and power, then open http://fr
 
 To get in by ssh (as root, with a key only) put a file authorized_keys with your public key here
 before the box starts. No password works on it.
+
+The address comes by DHCP. For a fixed one put a file network.txt here, with your own numbers:
+    address=192.168.1.20/24
+    gateway=192.168.1.1
+    dns=192.168.1.1
 """
 SLOTS = {"a": 2, "b": 3}
 """The slots' partitions."""
+EMULATED_BOARD = "linux,dummy-virt"
+_BOARD = re.compile(rb"raspberrypi,(?:\d[a-z0-9-]*|model-zero-2(?:-w)?)(?=\0)")
 
 
 def command_line(slot: str) -> str:
@@ -35,21 +44,33 @@ def command_line(slot: str) -> str:
     )
 
 
-def slot_files(root: Path, first: bytes, slot: str) -> dict[str, bytes]:
-    """Kernel, first system, command line and descriptions of the boards, as one slot's folder has them."""
+def slot_files(root: Path, first: bytes) -> dict[str, bytes]:
+    """Kernel, first system, command line and descriptions of the boards, as one slot's folder has them.
+
+    The command line is that of slot a: an update writes that of its own slot.
+    """
     kernel = modules_folder(root)
     files = {
-        f"{slot}/vmlinuz": (kernel / "vmlinuz").read_bytes(),
-        f"{slot}/initramfs": first,
-        f"{slot}/cmdline.txt": command_line(slot).encode(),
+        "vmlinuz": (kernel / "vmlinuz").read_bytes(),
+        "initramfs": first,
+        "cmdline.txt": command_line("a").encode(),
         # Only where this file is does the Pi look for overlays in the slot's folder.
-        f"{slot}/overlays/README": b"Overlays of the board descriptions, from Debian's raspi-firmware.\n",
+        "overlays/README": b"Overlays of the board descriptions, from Debian's raspi-firmware.\n",
     }
     for board in sorted(kernel.glob("dtb/broadcom/bcm2[78]*.dtb")):
-        files[f"{slot}/{board.name}"] = board.read_bytes()
+        files[board.name] = board.read_bytes()
     for overlay in (root / "usr/lib/raspi-firmware/overlays").glob("*.dtbo"):
-        files[f"{slot}/overlays/{overlay.name}"] = overlay.read_bytes()
+        files[f"overlays/{overlay.name}"] = overlay.read_bytes()
     return files
+
+
+def boards_of(files: Mapping[str, bytes]) -> list[str]:
+    """The boards (``compatible`` of their trees) these files of a slot can start, and the emulated one."""
+    found = {EMULATED_BOARD}
+    for name, content in files.items():
+        if name.endswith(".dtb"):
+            found.update(board.decode() for board in _BOARD.findall(content))
+    return sorted(found)
 
 
 def boot_files(root: Path, first: bytes) -> dict[str, bytes]:
@@ -59,5 +80,5 @@ def boot_files(root: Path, first: bytes) -> dict[str, bytes]:
         **{name: (firmware / name).read_bytes() for name in _FIRMWARE},
         "config.txt": _SETTINGS.format(slot="a").encode(),
         "README.txt": _README.encode(),
-        **slot_files(root, first, "a"),
+        **{f"a/{name}": content for name, content in slot_files(root, first).items()},
     }

@@ -1,4 +1,4 @@
-"""Compiles the drivers of ISDN and analogue cards for the box's kernel, and keeps them in the cache.
+"""Compiles the drivers of telephone cards, and what asks a Pi for its other system once; kept in the cache.
 
 On this machine's processor for the box's: under emulation it takes more than twenty minutes.
 """
@@ -30,6 +30,7 @@ _COMPILER = (
     ),
     *("findutils", "diffutils", "perl", "gcc", "libc6-dev", "pahole", "kmod", "xz-utils"),
 )
+TRYBOOT = Path(__file__).parent / "tryboot"
 _IN_ROOT = 'mount --rbind /dev "$1/dev" && exec chroot "$1" /bin/bash -ec "$2"'
 
 
@@ -41,7 +42,7 @@ def card_drivers(apt: PrivateApt, on_the_card: list[str], tools: Tools, progress
     wanted = (f"linux-headers-{version}", f"linux-headers-{release}-common", "dahdi-dkms")
     foreign = [name for name in needed if name_of_archive(name) in wanted]
     native = tools.apt.archives_needed_by([*_COMPILER, f"linux-kbuild-{release}"])
-    digest = hashlib.sha256(" ".join([*sorted(foreign + native), Path(__file__).read_text()]).encode())
+    digest = hashlib.sha256(" ".join([*sorted(foreign + native), *_our_sources()]).encode())
     folder = cache_folder() / f"dahdi-{version}-{digest.hexdigest()[:8]}"
     with folder.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -58,6 +59,10 @@ def card_drivers(apt: PrivateApt, on_the_card: list[str], tools: Tools, progress
     return folder
 
 
+def _our_sources() -> list[str]:
+    return [file.read_text() for file in (Path(__file__), *sorted(TRYBOOT.iterdir()))]
+
+
 def _compile(root: Path, version: str) -> None:
     """Leaves all modules in `root`/built, with what only a debugger reads taken out."""
     for name in ("dev", "tmp", "built"):
@@ -67,6 +72,7 @@ def _compile(root: Path, version: str) -> None:
             (root / "usr/bin" / link).symlink_to(target)
     source = next((root / "usr/src").glob("dahdi-*"))
     inside = f"/usr/src/{source.name}"
+    shutil.copytree(TRYBOOT, root / "usr/src/tryboot")
     commands = (
         "export PATH=/usr/bin:/usr/sbin KBUILD_BUILD_TIMESTAMP=@0 KBUILD_BUILD_USER=image"
         " KBUILD_BUILD_HOST=image\n"
@@ -75,7 +81,9 @@ def _compile(root: Path, version: str) -> None:
         f"make -j2 -C /usr/src/linux-headers-{version} M={inside}/drivers/dahdi"
         f" DAHDI_INCLUDE={inside}/include ARCH=arm64 CROSS_COMPILE=aarch64-linux-gnu- DAHDI_BUILD_ALL=m"
         " modules\n"
-        f"find {inside}/drivers -name '*.ko' -exec cp '{{}}' /built/ ';'\n"
+        f"make -C /usr/src/linux-headers-{version} M=/usr/src/tryboot ARCH=arm64"
+        " CROSS_COMPILE=aarch64-linux-gnu- modules\n"
+        f"find {inside}/drivers /usr/src/tryboot -name '*.ko' -exec cp '{{}}' /built/ ';'\n"
         "aarch64-linux-gnu-strip --strip-debug /built/*.ko\n"
         "xz --check=crc32 /built/*.ko"
     )

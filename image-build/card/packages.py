@@ -9,7 +9,7 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -29,7 +29,7 @@ LIBRARIES = "aarch64-linux-gnu"
 _COMPONENTS = "main non-free-firmware"  # raspi-firmware is in the second
 _TOOLS = (
     *("bash", "coreutils", "dosfstools", "e2fsprogs", "erofs-utils", "kmod", "mtools", "python3", "systemd"),
-    "xz-utils",
+    *("openssh-client", "xz-utils"),
 )
 
 # What serves the installing of packages or compiles, what belongs to modules of Asterisk we never load,
@@ -136,8 +136,15 @@ class Tools:
         )
         return [str(loader), "--library-path", f"{libraries}:{libraries / 'systemd'}", str(place)]
 
-    def run(self, program: str, *words: str | Path, environment: dict[str, str] | None = None) -> str:
-        """Run a program; returns what it prints. Raises PreparationError with its last words."""
+    def run(
+        self,
+        program: str,
+        *words: str | Path,
+        environment: dict[str, str] | None = None,
+        good: Collection[int] = (0,),
+    ) -> str:
+        """Run a program; returns what it prints. Raises PreparationError with its last words when its status
+        is not a good one."""
         done = subprocess.run(
             [*self.command(program), *map(str, words)],
             capture_output=True,
@@ -145,7 +152,7 @@ class Tools:
             env=os.environ | {"LC_ALL": "C.UTF-8"} | (environment or {}),
             check=False,
         )
-        if done.returncode:
+        if done.returncode not in good:
             said = f"{done.stdout}\n{done.stderr}".strip()[-1500:]
             raise PreparationError(f"{program} failed:\n{said}", f"{program} ging nicht:\n{said}")
         return done.stdout

@@ -21,9 +21,9 @@ from card.packages import LIBRARIES, Tools, listed
 
 REPOSITORY = Path(__file__).parents[2]
 TREE = REPOSITORY / "image-build/root"
-_PROGRAMS = "usr/lib/freizeichen/programs"
+PROGRAMS = "usr/lib/freizeichen/programs"
 _PACKAGES = ("appliance", "webui")
-_START = """\
+START = """\
 #!/usr/bin/python3 -I
 import sys
 sys.path.insert(0, '/usr/lib/freizeichen/programs')
@@ -53,21 +53,22 @@ def tracked(*folders: str) -> list[str]:
     return sorted(name for name in done.stdout.split("\0") if name and (REPOSITORY / name).exists())
 
 
-def finish_tree(root: Path, version: str, epoch: int, tools: Tools) -> None:
+def finish_tree(root: Path, version: str, epoch: int, signers: str, tools: Tools) -> None:
     """Make of the unpacked packages a system that starts; raises PreparationError.
 
-    `version` is what os-release says.
+    `version` is what os-release says, `signers` whose updates the box takes.
     """
     for name in _FOLDERS:
         (root / name).mkdir(parents=True, exist_ok=True)
     for name in ("appliance", "webui"):
         for file in tracked(name):
-            _copy(REPOSITORY / file, root / _PROGRAMS / file)
+            copy(REPOSITORY / file, root / PROGRAMS / file)
     for file in tracked("image-build/root"):
-        _copy(REPOSITORY / file, root / Path(file).relative_to("image-build/root"))
-    _install_libraries(root / _PROGRAMS)
+        copy(REPOSITORY / file, root / Path(file).relative_to("image-build/root"))
+    (root / "usr/lib/freizeichen/update-signers").write_text(signers)
+    install_libraries(root / PROGRAMS)
     start = root / "usr/bin/freizeichen"
-    start.write_text(_START)
+    start.write_text(START)
     start.chmod(0o755)
     _as_the_scripts_would(root, version, tools)
     _take_out(root)
@@ -77,7 +78,8 @@ def finish_tree(root: Path, version: str, epoch: int, tools: Tools) -> None:
             place.chmod(place.stat().st_mode & 0o755)  # no program runs as somebody else
 
 
-def _copy(source: Path, target: Path) -> None:
+def copy(source: Path, target: Path) -> None:
+    """Copy a file or link, making the folders above it; it may be run if its source may."""
     target.parent.mkdir(parents=True, exist_ok=True)
     target.unlink(missing_ok=True)  # it may be a link of the package
     shutil.copy(source, target, follow_symlinks=False)
@@ -85,7 +87,7 @@ def _copy(source: Path, target: Path) -> None:
         target.chmod(0o755 if os.access(source, os.X_OK) else 0o644)
 
 
-def needed_libraries() -> list[str]:
+def needed_libraries(machine: str = "aarch64") -> list[str]:
     """The paragraphs of requirements.lock that the box needs: what we depend on, not what tests do."""
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
     paragraphs = {
@@ -97,7 +99,7 @@ def needed_libraries() -> list[str]:
     while waiting:
         requirement = Requirement(waiting.pop())
         name = canonicalize_name(requirement.name)
-        on_the_box = {"extra": "", "platform_machine": "aarch64", "python_version": "3.14"}
+        on_the_box = {"extra": "", "platform_machine": machine, "python_version": "3.14"}
         if name in needed or (requirement.marker and not requirement.marker.evaluate(on_the_box)):
             continue
         needed[name] = paragraphs[name]
@@ -105,12 +107,14 @@ def needed_libraries() -> list[str]:
     return [needed[name] for name in sorted(needed)]
 
 
-def _install_libraries(target: Path) -> None:
-    """Our Python libraries as locked, for the box's Python and processor."""
+def install_libraries(target: Path, machine: str = "aarch64") -> None:
+    """Our Python libraries as locked, for the box's Python and a processor. Raises PreparationError."""
     lock = target.parent / "lock"
     target.mkdir(parents=True, exist_ok=True)
-    lock.write_text("\n".join(needed_libraries()) + "\n")
-    platforms = [f"--platform=manylinux_2_{minor}_aarch64" for minor in (39, 35, 34, 31, 28, 27, 26, 24, 17)]
+    lock.write_text("\n".join(needed_libraries(machine)) + "\n")
+    platforms = [
+        f"--platform=manylinux_2_{minor}_{machine}" for minor in (39, 35, 34, 31, 28, 27, 26, 24, 17)
+    ]
     done = subprocess.run(
         [
             *(
@@ -124,7 +128,7 @@ def _install_libraries(target: Path) -> None:
                 "--no-warn-conflicts",
             ),
             *("--only-binary=:all:", "--python-version=3.14", "--implementation=cp", *platforms),
-            *("--platform=manylinux2014_aarch64", f"--target={target}", "--requirement", str(lock)),
+            *(f"--platform=manylinux2014_{machine}", f"--target={target}", "--requirement", str(lock)),
         ],
         capture_output=True,
         text=True,
@@ -210,7 +214,7 @@ def _compile_python(root: Path, epoch: int, tools: Tools) -> None:
 
     The bytecode is the same for every processor.
     """
-    folders = [next((root / "usr/lib").glob("python3.*")), root / "usr/lib/python3", root / _PROGRAMS]
+    folders = [next((root / "usr/lib").glob("python3.*")), root / "usr/lib/python3", root / PROGRAMS]
     for tests in (folders[0] / "test", folders[0] / "idlelib"):
         shutil.rmtree(tests, ignore_errors=True)
     tools.run(

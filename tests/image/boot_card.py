@@ -6,6 +6,7 @@ when something fails.
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import tempfile
 import time
@@ -15,12 +16,13 @@ from pathlib import Path
 import click
 
 from appliance.settings import Settings, SipLine
-from tests.image.card import OUTSIDE, Card, CardError, flashed
+from card.boot_files import SLOTS
+from tests.image.card import BOX, OUTSIDE, Card, CardError, flashed
 from tests.image.outside_caller import NotAnswered, OutsideCall
 
 ROOT = Path(__file__).parents[2]
 NUMBER = "093155510"
-_OFFICE = """
+OFFICE = """
 [office]
 name = "Musterbüro"
 language = "de"
@@ -53,18 +55,20 @@ title = "Anna Berg"
 phone = "desk_1"
 departments = ["support"]
 """
-_SERVICES = ("asterisk", "freizeichen", "freizeichen-web")
-_STATE = "/var/lib/freizeichen"
+SERVICES = ("asterisk", "freizeichen", "freizeichen-web")
+_CALLS = 10
+STATE = "/var/lib/freizeichen"
 
 
 class Story:
     """What is tried, one after the other; each part leaves the card to the next."""
 
-    def __init__(self, card: Card, patience_seconds: float) -> None:
+    def __init__(self, card: Card, renewal: Path, patience_seconds: float) -> None:
         self.card = card
+        self.renewal = renewal
         self._patience_seconds = patience_seconds
 
-    def first_start(self) -> str:
+    def first_start(self, least_megabytes: int = 2000) -> str:
         """Flashed, a key put on it, plugged in: page and ssh answer, the card is used to its end."""
         card = self.card
         card.allow_ssh()
@@ -72,10 +76,10 @@ class Story:
         card.wait_for("the page answers", card.shows_page)
         page_seconds = time.monotonic() - card.started
         card.wait_for("ssh answers", lambda: card.run("true") == "")
-        card.wait_for("all is started", self._nothing_waits)
+        card.wait_for("all is started", self.nothing_waits)
         self._all_well()
         size = int(card.run("df --output=size --block-size=1M /data | tail -n 1"))
-        if size < 2000:
+        if size < least_megabytes:
             raise CardError(f"the data partition has only {size} MB of the card")
         return f"page after {page_seconds:.0f} s, data partition {size} MB"
 
@@ -104,22 +108,23 @@ class Story:
         return "no password, no compiler, no setuid program, /usr and /etc read-only"
 
     def set_up(self) -> str:
-        """A line and an office are set up, and survive switching off."""
+        """A line and an office are set up."""
         card = self.card
         line = SipLine("exchange", OUTSIDE, 5060)
         with tempfile.TemporaryDirectory() as folder:
             Settings(Path(folder), lines=(line,)).write()
             settings = (Path(folder) / "box.toml").read_text()
-        card.run(card.as_supervisor(f"umask 0007; cat > {_STATE}/box.toml"), given=settings)
-        card.run(card.as_supervisor("umask 0007; cat > /tmp/office.toml"), given=_OFFICE)
+        card.run(card.as_supervisor(f"umask 0007; cat > {STATE}/box.toml"), given=settings)
+        card.run(card.as_supervisor("umask 0007; cat > /tmp/office.toml"), given=OFFICE)
         card.run(card.as_supervisor("freizeichen config import /tmp/office.toml"))
-        card.run(f"rm -f {_STATE}/asterisk/prepared-*")
-        card.shut_down()
-        return "office imported, switched off"
+        card.run(f"rm -f {STATE}/asterisk/prepared-*")
+        return "office imported"
 
     def answers(self) -> str:
-        """Started again it answers calls from outside; how soon is printed."""
+        """Switched off and on again it answers calls from outside; how soon is printed."""
         card = self.card
+        card.shut_down()
+        card.write_boot("network.txt", f"address={BOX}/24\ngateway={OUTSIDE}\n".encode())
         card.boot()
         call = self._call(self._patience_seconds)
         outside_seconds = time.monotonic() - card.started
@@ -127,8 +132,10 @@ class Story:
             raise CardError("the call is answered with silence")
         call.hang_up()
         card.wait_for("ssh answers", lambda: card.run("true") == "")
-        card.wait_for("all is started", self._nothing_waits)
+        card.wait_for("all is started", self.nothing_waits)
         self._all_well()
+        if leases := card.run("ls /run/systemd/netif/leases 2>/dev/null; true"):
+            raise CardError(f"an address was fetched though one is fixed: {leases}")
         ready = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in card.figures().items())
         return f"first call answered {outside_seconds:.1f} s after switching on; kernel to ready: {ready}"
 
@@ -142,19 +149,45 @@ class Story:
         def records() -> bool:
             call.hears_speech(2)
             call.press("3")
-            return bool(card.run(f"find {_STATE}/spool -name '*.wav' -size +0"))
+            return bool(card.run(f"find {STATE}/spool -name '*.wav' -size +0"))
 
         card.wait_for("the message is recorded", records)
         call.speaks(6)
         call.hang_up()
-        card.wait_for("the message is kept", lambda: card.run(f"find {_STATE}/spool/messages -type f"))
+        card.wait_for("the message is kept", lambda: card.run(f"find {STATE}/spool/messages -type f"))
         checked = card.run(card.as_supervisor("freizeichen ledger check"))
         return f"message kept; {checked.strip().splitlines()[-1]}"
+
+    def costs(self) -> str:
+        """What ten calls that are answered and hung up cost: bytes on the card, memory of the services."""
+        card = self.card
+        card.run("sync")
+        before = self._written()
+        for _ in range(_CALLS):
+            self.is_answered()
+        card.wait_for("the last call is on record", self._no_call_is_open)
+        card.run("sync")
+        kilobytes = (self._written() - before) // 1024
+        memory = {
+            name: int(card.run(f"systemctl show --value --property=MemoryCurrent {name}.service"))
+            for name in SERVICES
+        }
+        taken = ", ".join(f"{name} {length / 1e6:.0f} MB" for name, length in memory.items())
+        return f"{kilobytes / _CALLS:.0f} KB written per call; memory: {taken}"
+
+    def _written(self) -> int:
+        """Bytes written to the card so far; the kernel counts in sectors of 512 bytes."""
+        return int(self.card.run("cat /sys/block/vda/stat").split()[6]) * 512
+
+    def _no_call_is_open(self) -> bool:
+        question = "SELECT count(*) FROM calls WHERE outcome = ''"
+        command = f"import sqlite3; print(*sqlite3.connect('{STATE}/freizeichen.db').execute(\"{question}\"))"
+        return self.card.run(self.card.as_supervisor(f"python3 -c {shlex.quote(command)}")).strip() == "(0,)"
 
     def plug_is_pulled(self) -> str:
         """Pulled without a warning, and the data partition's head spoilt: it is mended, nothing is lost."""
         card = self.card
-        listing = f"cd {_STATE}/spool/messages; find . -type f -exec sha256sum '{{}}' + | sort"
+        listing = f"cd {STATE}/spool/messages; find . -type f -exec sha256sum '{{}}' + | sort"
         kept = card.run(listing)
         card.run("sync")
         card.pull_the_plug()
@@ -168,6 +201,78 @@ class Story:
             raise CardError("messages differ from before")
         return f"call answered {seconds:.1f} s after switching on, message unchanged"
 
+    def is_renewed(self) -> str:
+        """An update is taken, calls are answered meanwhile, and the new system is chosen once it answers."""
+        card = self.card
+        if refused := self._refused():
+            raise CardError(f"an update that is cut off is not refused: {refused}")
+        began = time.monotonic()
+        self._update()
+        written_seconds = time.monotonic() - began
+        card.wait_for_restart()
+        card.wait_for("ssh answers", lambda: card.run("true") == "")
+        self._runs_from("b")
+        card.wait_for("the new system is chosen", lambda: self._told("Die neue Version läuft"))
+        self.is_answered()
+        return f"written in {written_seconds:.0f} s, slot b runs and is chosen"
+
+    def falls_back(self) -> str:
+        """The chosen system is spoilt: the one before starts, from then on."""
+        card = self.card
+        card.shut_down()
+        card.overwrite(SLOTS["b"], bytes(64 * 1024))
+        card.boot()
+        card.wait_for_restart()
+        card.wait_for("ssh answers", lambda: card.run("true") == "")
+        self._runs_from("a")
+        self.is_answered()
+        return "slot a runs again"
+
+    def update_does_not_hold(self) -> str:
+        """A new system that does not start is never chosen, and the box says so."""
+        card = self.card
+        self._update()
+        card.wait_for("it restarts", card.has_ended)
+        card.overwrite(SLOTS["b"], bytes(64 * 1024))
+        card.wait_for_restart()
+        card.wait_for_restart()
+        card.wait_for("ssh answers", lambda: card.run("true") == "")
+        self._runs_from("a")
+        card.wait_for("it says so", lambda: self._told("hat nicht gehalten"))
+        self.is_answered()
+        return "slot a runs, the box says that the update did not hold"
+
+    def _refused(self) -> str:
+        """What is wrong with the refusal of half an update."""
+        card = self.card
+        half = self.renewal.read_bytes()[: self.renewal.stat().st_size // 3]
+        with tempfile.NamedTemporaryFile() as file:
+            file.write(half)
+            file.flush()
+            card.put(Path(file.name), "/data/half.update")
+        said = card.run("LC_ALL=de_DE freizeichen update /data/half.update 2>&1; echo status $?")
+        return "" if "nicht vollständig" in said and "status 1" in said else said
+
+    def _update(self) -> None:
+        card = self.card
+        card.put(self.renewal, "/data/new.update")
+        card.run("freizeichen update /data/new.update && rm /data/new.update")
+
+    def _told(self, words: str) -> bool:
+        return words in self.card.run("LC_ALL=de_DE.UTF-8 freizeichen update")
+
+    def _runs_from(self, slot: str) -> None:
+        told = self.card.run("cat /proc/cmdline")
+        if f"-{SLOTS[slot]:02} " not in told:
+            raise CardError(f"slot {slot} should run: {told}")
+
+    def is_answered(self) -> None:
+        """A call from outside hears something."""
+        call = self._call(self._patience_seconds)
+        if not call.hears_speech(60):
+            raise CardError("the call is answered with silence")
+        call.hang_up()
+
     def data_is_gone(self) -> str:
         """Nothing is left of the data partition: the box says so, and starts with an empty one in memory."""
         card = self.card
@@ -177,7 +282,7 @@ class Story:
         card.wait_for("it says so", lambda: b"everything is kept in memory" in card.printed())
         card.wait_for("the page answers", card.shows_page)
         card.wait_for("ssh answers", lambda: card.run("true") == "")
-        card.wait_for("all is started", self._nothing_waits)
+        card.wait_for("all is started", self.nothing_waits)
         self._all_well()
         return "said on the console; page and services run"
 
@@ -187,11 +292,12 @@ class Story:
         except NotAnswered as error:
             raise CardError(f"the call is not answered within {seconds:.0f} s: {error}") from error
 
-    def _nothing_waits(self) -> bool:
+    def nothing_waits(self) -> bool:
+        """Whether systemd has started all there is."""
         return self.card.run("systemctl is-system-running || true").strip() in ("running", "degraded")
 
     def _all_well(self) -> None:
-        for name in _SERVICES:
+        for name in SERVICES:
             state = self.card.run(f"systemctl is-active {name}.service || true").strip()
             if state != "active":
                 raise CardError(
@@ -207,27 +313,39 @@ class Story:
 @click.argument("image", type=click.Path(path_type=Path, exists=True, dir_okay=False), required=False)
 @click.option("--folder", type=click.Path(path_type=Path, file_okay=False), default=ROOT / ".image/test")
 @click.option("--patience", default=900, show_default=True, help="How many seconds to wait for something.")
-def main(image: Path | None, folder: Path, patience: int) -> None:
+@click.option(
+    "--only", default="", help="Names of the parts to do, with commas; each builds on those before."
+)
+def main(image: Path | None, folder: Path, patience: int, only: str) -> None:
     """Boot the card image (by default the one `make image` has made) and use it."""
     made = sorted((ROOT / ".image").glob("freizeichen-*.img.xz"))
     if image is None and not made:
         raise click.ClickException("There is no image in .image; make it with: make image")
     image = image or made[-1]
+    renewal = image.with_name(f"{image.name.partition('.img')[0]}.update")
+    if not renewal.exists():
+        raise click.ClickException(f"{renewal} is missing; make it with: make image")
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     click.echo(f"flashing {image.name}")
     flashed(image, folder / "card")
     card = Card(folder / "card", folder, patience)
-    story = Story(card, patience)
+    story = Story(card, renewal, patience)
     parts: list[Callable[[], str]] = [
         story.first_start,
         story.no_way_in,
         story.set_up,
         story.answers,
         story.takes_a_message,
+        story.costs,
         story.plug_is_pulled,
+        story.is_renewed,
+        story.falls_back,
+        story.update_does_not_hold,
         story.data_is_gone,
     ]
+    if only:
+        parts = [part for part in parts if part.__name__ in only.split(",")]
     try:
         for number, part in enumerate(parts, start=1):
             click.echo(f"{number}/{len(parts)} {str(part.__doc__).splitlines()[0]}")

@@ -38,7 +38,7 @@ _PACKAGES = tuple(
     if not line.startswith("#") and line not in _LEFT_OUT
 )
 _NOT_HERE = ("systemd-udevd", "systemd-networkd", "systemd-firstboot", "getty.target", "dev-hugepages.mount")
-_PATIENCE_SECONDS = 60.0
+_PATIENCE_SECONDS = 240.0
 
 _BOOT = r"""
 set -e
@@ -102,8 +102,8 @@ def runtime_libraries() -> Path:
     return folder
 
 
-def lay_out(layer: Path) -> None:
-    """Make in `layer` what is laid over the packages: our tree, our programs, what starts by itself."""
+def _lay_out_tree(layer: Path) -> None:
+    """Our tree and our programs, as on the card."""
     shutil.copytree(TREE, layer, symlinks=True)
     programs = layer / "usr/lib/freizeichen/programs"
     shutil.copytree(runtime_libraries(), programs)
@@ -118,10 +118,25 @@ def lay_out(layer: Path) -> None:
         "from appliance.cli import main\nmain()\n"
     )
     start.chmod(0o755)
+
+
+def lay_out(layer: Path, package: Path | None = None) -> None:
+    """Make in `layer` what is laid over the packages: our tree or our package, and what starts by itself."""
+    if package:
+        layer.mkdir()
+        subprocess.run(["dpkg-deb", "-x", package, layer], check=True)
+        (layer / "usr/share/asterisk/sounds").mkdir(parents=True)
+        # On a real machine Debian's alternatives make it.
+        (layer / "usr/share/asterisk/sounds/en").symlink_to("en_US_f_Allison")
+    else:
+        _lay_out_tree(layer)
     enabled = layer / "etc/systemd/system/multi-user.target.wants"
     enabled.mkdir(parents=True)
-    for name in ("asterisk", "freizeichen", "freizeichen-web", "nftables"):
-        (enabled / f"{name}.service").symlink_to(f"/usr/lib/systemd/system/{name}.service")
+    started = ["asterisk", "freizeichen", "freizeichen-web", *(() if package else ("nftables",))]
+    for name in started:
+        ours = layer / "etc/systemd/system" / f"{name}.service"
+        folder = "etc" if ours.exists() else "usr/lib"
+        (enabled / f"{name}.service").symlink_to(f"/{folder}/systemd/system/{name}.service")
     for name in ("asterisk", "freizeichen", "freizeichen-web", "freizeichen-prepare"):
         strict = layer / f"usr/lib/systemd/system/{name}.service.d/strict.conf"
         strict.parent.mkdir(parents=True)
@@ -143,7 +158,7 @@ class NotPossible(Exception):
 class Booted:
     """The running box."""
 
-    def __init__(self, folder: Path, *lines: SipLine) -> None:
+    def __init__(self, folder: Path, *lines: SipLine, package: Path | None = None) -> None:
         kinds = ("--mount", "--pid", "--cgroup", "--uts", "--ipc", "--net")
         separate = ["unshare", *kinds, "--fork", "--kill-child"]
         tried = subprocess.run(
@@ -155,7 +170,7 @@ class Booted:
         if tried.returncode:
             raise NotPossible(tried.stderr.strip())
         layer, root = folder / "layer", folder / "root"
-        lay_out(layer)
+        lay_out(layer, package)
         Settings(layer / "var/lib/freizeichen", lines=lines).write()
         root.mkdir()
         ip = command(debian_root(TOOLS), "usr/bin/ip")

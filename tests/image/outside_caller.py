@@ -26,7 +26,16 @@ class NotAnswered(Exception):
 class OutsideCall:
     """One call to `number` of the box at `box`. `seen_as` is the address under which the box reaches us."""
 
-    def __init__(self, box: tuple[str, int], number: str, *, seen_as: str, answer_seconds: float) -> None:
+    def __init__(
+        self,
+        box: tuple[str, int],
+        number: str,
+        *,
+        seen_as: str,
+        answer_seconds: float,
+        caller: str = "+491701234567",
+    ) -> None:
+        self._caller = caller
         self._box = box
         self._number = number
         self._sip, self._sound = (socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(2))
@@ -55,7 +64,7 @@ class OutsideCall:
             f"{method} sip:{self._number}@box SIP/2.0",
             f"Via: SIP/2.0/UDP {self._me};branch=z9hG4bK{self._call}{number}{method};rport",
             "Max-Forwards: 70",
-            f"From: <sip:+491701234567@{self._seen_as}>;tag=me",
+            f"From: <sip:{self._caller}@{self._seen_as}>;tag=me",
             f"To: {self._to}",
             f"Call-ID: {self._call}",
             f"CSeq: {number} {method}",

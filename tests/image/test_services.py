@@ -13,7 +13,7 @@ from tests.calls.conftest import OFFICE
 from tests.image import one_call
 from tests.image.booted import Booted, NotPossible
 
-pytestmark = pytest.mark.timeout(300)  # the box is switched on within the first test
+pytestmark = pytest.mark.timeout(900)  # the box is switched on within the first test
 SERVICES = ("asterisk", "freizeichen", "freizeichen-web")
 AS_SUPERVISOR = ("setpriv", "--reuid=freizeichen", "--regid=freizeichen", "--init-groups")
 AS_PAGE = ("setpriv", "--reuid=freizeichen-web", "--regid=freizeichen-web", "--init-groups")

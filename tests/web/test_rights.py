@@ -69,7 +69,7 @@ def test_what_is_open_to_strangers_and_what_only_an_admin_may() -> None:
     }
     assert those(ADMIN) == {
         *("prompts.one", "prompts.upload", "prompts.undo", "prompts.built_in"),
-        *("system.page", "system.restart", "system.diagnosis", "system.reset"),
+        *("system.page", "system.restart", "system.diagnosis", "system.reset", "system.renew"),
         *("backup.page", "backup.make", "backup.upload", "backup.restore"),
         *("mail.page", "mail.save", "mail.save_report", "mail.test"),
         *("privacy.page", "privacy.save", "privacy.forget", "website.page", "website.save"),
