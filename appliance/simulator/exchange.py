@@ -32,6 +32,7 @@ PATIENCE_SECONDS = 30.0  # what is waited for happens far sooner, but not on eve
 _KEY_SECONDS = 0.2  # from one key to the next
 _PERHAPS_ALIKE = 0.6  # for people to read: not enough to say it was heard
 _LISTEN_SECONDS = 0.15  # a recording grows in steps; there is no use in looking more often
+_LOOKS_BACK_SECONDS = 0.5  # what has not come by then may have begun before the sound before it seemed to end
 _TEMPLATES = Path(__file__).parent / "config"
 _MODULES = (
     *SIP_MODULES,
@@ -396,12 +397,17 @@ class _Person:
         wanted = next(iter(sounds))
         leg = self._leg()
         wanted_sound = sounds[wanted]
-        start = hearing.may_begin(wanted_sound, after.end_seconds) if after else 0.0
+        start = after.end_seconds if after else 0.0
+        early = hearing.may_begin(wanted_sound, start)
+        looks_back_at = start + len(wanted_sound) / hearing.RATE + _LOOKS_BACK_SECONDS
 
         def listen() -> HeardPrompt | None:
-            nonlocal start
+            nonlocal start, early
             heard = self.heard()
             found = hearing.find_among(wanted, sounds, heard, after_seconds=start)
+            if found is None and early < start and len(heard) >= looks_back_at * hearing.RATE:
+                found = hearing.find_among(wanted, sounds, heard, after_seconds=early)
+                early = start  # once
             if found is None or leg.heard_since is None:
                 # It may have begun; what lies further back has been listened to.
                 start = max(start, (len(heard) - len(wanted_sound)) / hearing.RATE - 1.0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TypeVar, cast
 
 import numpy as np
@@ -68,3 +69,21 @@ def test_other_digits_are_not_heard(expected: str) -> None:
     listener = Listener(*(f"digit-{digit}" for digit in "03011"))
     with pytest.raises(NotHappened, match=r"heard: 03011$"):
         listener.hears_digits(expected)
+
+
+def test_what_has_begun_before_its_predecessor_seems_to_end_is_heard_all_the_same() -> None:
+    """Lost packets let a sound seem to end later than it does."""
+    listener = Listener("menu-accounting", "press-2")
+    menu = listener.hears("menu-accounting")
+    late = replace(menu, end_seconds=menu.end_seconds + 0.1)
+    assert listener.hears("press-2", after=late).start_seconds == pytest.approx(menu.end_seconds, abs=0.05)
+    assert Listener("menu-accounting", "press-2").hears("press-2").start_seconds == pytest.approx(
+        menu.end_seconds, abs=0.05
+    )
+
+
+def test_a_prompt_is_not_taken_for_its_own_repetition() -> None:
+    listener = Listener("press-2")
+    once = listener.hears("press-2")
+    with pytest.raises(NotHappened):
+        listener.hears("press-2", after=once)
