@@ -22,7 +22,7 @@ from appliance.mail.troubles import NO_SERVER, in_words, trouble_of
 from appliance.settings import Settings
 from appliance.store import times, wishes
 from appliance.store.database import open_store
-from appliance.store.forgetting import CannotForget
+from appliance.store.forgetting import CannotForget, leave_no_trace
 from appliance.store.office import office_facts
 from appliance.store.wishes import Wish
 
@@ -121,7 +121,8 @@ def _done(db: Database, settings: Settings, wish: Wish, context: ssl.SSLContext 
                 "lines": done.lines,
             }
         case "forget number":
-            if "number" not in wish.values:  # begun before a power cut: the store has forgotten it
+            if "number" not in wish.values:  # a power cut came when it was nearly done
+                leave_no_trace(db)
                 return "done", {"calls": 0, "messages": 0, "callbacks": 0}
             found = forget_number(db, settings, str(wish.values["number"]))
             return "done", {
