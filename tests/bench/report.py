@@ -82,9 +82,9 @@ def _number(value: float) -> str:
     return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.3g}"
 
 
-def markdown(rows: Sequence[Told]) -> str:
+def markdown(rows: Sequence[Told], introduction: str = _INTRODUCTION) -> str:
     """RESULTS.md."""
-    text = [_INTRODUCTION]
+    text = [introduction]
     for told in rows:
         lines = [_HEAD, ("---", "---", "---", "---", "---"), *_cells(told.figures)]
         table = "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
