@@ -29,6 +29,7 @@ from appliance.store.wishes import Wish
 log = logging.getLogger(__name__)
 
 _LOOK_SECONDS: Final = 0.3
+_AGAIN_SECONDS: Final = 10.0
 _MAIL_SECONDS: Final = 20.0  # for each answer of the mail server: somebody watches
 _TEST_WORDS: Final = {
     "de": (
@@ -73,11 +74,17 @@ class Granting:
 
     def _run(self) -> None:
         db = open_store(self._settings.store)
-        while not self._stopping.wait(_LOOK_SECONDS):
-            wish = wishes.waiting(db)
-            if wish is not None:
-                grant(db, self._settings, wish, self._restart, self._context)
-                self._on_change()
+        pause = _LOOK_SECONDS
+        while not self._stopping.wait(pause):
+            pause = _LOOK_SECONDS
+            try:
+                wish = wishes.waiting(db)
+                if wish is not None:
+                    grant(db, self._settings, wish, self._restart, self._context)
+                    self._on_change()
+            except (OSError, sqlite3.Error):  # a full disk, a locked store: calls go on, the wish waits
+                log.exception("a wish could not be answered; it is taken up again")
+                pause = _AGAIN_SECONDS
         db.close()
 
 
