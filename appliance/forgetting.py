@@ -43,8 +43,8 @@ def forget_number(db: Database, settings: Settings, text: str) -> Forgotten:
     """Delete everything about one number, at once and everywhere: store, sounds, Asterisk's records and logs.
 
     When it returns, that is so on disk. Raises CannotForget (nothing was changed), OSError or sqlite3.Error;
-    done again it goes on, also after a power cut (see `forget_in_store`). Messages and callbacks of the number
-    that were still owed are dropped, too.
+    done again it goes on, also after a power cut (see `forget_in_store`). Messages and callbacks of the
+    number that were still owed are dropped, too.
     """
     number = number_of(db, text)
     forgotten = forget_in_store(db, number)
