@@ -1,9 +1,9 @@
 """Office weeks in minutes: calls without a pause, and every few seconds something breaks or is changed.
 
 Two agents pick up at once; callers hang up at any moment, waiting, ringing or talking. Meanwhile: presence
-changes, settings saved, the night switch, the mail server away, the store locked for longer than anybody waits
-for it, a second supervisor by mistake, the supervisor killed; in the second half nothing is killed, so that what
-the supervisor holds (threads, files, memory) can be compared. In the end the ledger must balance.
+changes, settings saved, the night switch, the mail server away, the store locked for longer than anybody
+waits for it, a second supervisor by mistake, the supervisor killed; in the second half nothing is killed, so
+that what the supervisor holds (threads, files, memory) can be compared. In the end the ledger must balance.
 """
 
 from __future__ import annotations
@@ -143,9 +143,8 @@ class Weeks:
     def holds(self) -> tuple[int, int, float]:
         """Threads, open files and MiB of the supervisor."""
         folder = Path(f"/proc/{self.product.supervisor_id}")
-        status = dict(
-            line.split(":", 1) for line in (folder / "status").read_text().splitlines() if ":" in line
-        )
+        lines = (folder / "status").read_text().splitlines()
+        status = dict(line.split(":", 1) for line in lines if ":" in line)
         return (
             int(status["Threads"]),
             len(list((folder / "fd").iterdir())),
@@ -162,12 +161,13 @@ class Weeks:
         office.db.execute("UPDATE night_switch SET mode = 'auto'")
         for agent in ("agent1", "agent2"):
             people.set_presence(office.db, agent, Presence.OFFLINE, "command", times.now())
+        unsettled = "SELECT 1 FROM calls WHERE outcome = ''"
         try:
             office.wait_for(
                 "no channel is left", lambda: not office.channels(), timeout_seconds=_SETTLES_SECONDS
             )
             office.wait_for("every call has its outcome",
-                            lambda: not office.db.execute("SELECT 1 FROM calls WHERE outcome = ''").fetchone(),
+                            lambda: not office.db.execute(unsettled).fetchone(),
                             timeout_seconds=_SETTLES_SECONDS)  # fmt: skip
         except NotHappened as error:
             self.faults.append(str(error).splitlines()[0])
