@@ -11,6 +11,7 @@ import random
 import re
 import subprocess
 import sys
+import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -51,14 +52,17 @@ def measured(chaos: Chaos) -> list[Figure]:
     for place, (name, (times, word)) in enumerate(_ACTS.items()):
         everything = list(failures_of(chaos.folder / name, name, times))
         failures = chosen(everything, chaos.size or SIZE, chaos.seed)
-        faults, answers = Counter[str](), Counter[str]()
+        faults, answers, done = Counter[str](), Counter[str](), -1
+        until = time.monotonic() + 60 * chaos.minutes / len(_ACTS)
         for done, (found, told) in enumerate(
             in_parallel(functools.partial(run, times=times), failures, chunk=1)
         ):
             faults.update(found)
             answers.update(text.split()[0] for text in told)
             chaos.progress(f"{TITLE}: {name}", 20 * place + 20 * done // len(failures))
-        seen = f"{len(failures)} of {len(everything)} failures tried; people were told"
+            if time.monotonic() > until:
+                break
+        seen = f"{done + 1} of {len(everything)} failures tried; people were told"
         seen += f" {answers[word.split()[0]]} times that it is {word},"
         seen += f" {answers['not']} times that it is not"
         figures.append(Figure(f"{name}: lost, doubled, or nothing said", faults.total(), "", at_most=0,

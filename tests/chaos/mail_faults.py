@@ -15,6 +15,7 @@ import random
 import socket
 import struct
 import threading
+import time
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -285,10 +286,13 @@ def measured(chaos: Chaos) -> list[Figure]:
     wanted = chaos.size or SIZE
     lanes = [Lane(first, min(_LANE, wanted - first), chaos.seed) for first in range(0, wanted, _LANE)]
     faults, seen = Counter[str](), Counter[str]()
+    until = time.monotonic() + 60 * chaos.minutes
     for wrong, counted in in_parallel(run_lane, lanes, chunk=1, waiting=True):
         faults.update(wrong)
         seen.update(counted)
         chaos.progress(TITLE, 100 * seen["sequences"] // wanted)
+        if time.monotonic() > until:
+            break
     lost = sum(count for fault, count in faults.items() if fault.startswith(("lost", "not delivered")))
     return [
         Figure("sequences", seen["sequences"], "", at_least=wanted, seen=f"{seen['faults met']} faults met"),
