@@ -74,7 +74,9 @@ def chosen(everything: list[Failure], most: int, seed: int) -> list[Failure]:
     """Those to be tried: of more than `most`, all but writes into a database, and a sample of these."""
     rare = [failure for failure in everything if failure.call != "pwrite64"]
     pages = [failure for failure in everything if failure.call == "pwrite64"]
-    return rare + random.Random(seed).sample(pages, max(0, min(len(pages), most - len(rare))))
+    some = rare + random.Random(seed).sample(pages, max(0, min(len(pages), most - len(rare))))
+    random.Random(seed).shuffle(some)  # when the time is up, some of each kind were tried
+    return some
 
 
 def failures_of(folder: Path, act: str, times: int) -> Iterator[Failure]:
