@@ -78,6 +78,8 @@ def forget_in_store(db: Database, number: Number) -> Forgotten:
         calls = set(_ids(db, "SELECT call, caller FROM calls", number))
         calls |= set(_ids(db, "SELECT call, caller FROM messages", number))
         calls |= {call for (call,) in _of(db, "SELECT call FROM callbacks WHERE id IN", callbacks)}
+        for detail in begun.values():  # its recording may have come back as a message of nobody
+            calls |= set(detail.get("calls", ()))
         if any(
             call in calls for (call,) in db.execute("SELECT call FROM calls WHERE ended_at = ''").fetchall()
         ) or any(
@@ -103,7 +105,6 @@ def forget_in_store(db: Database, number: Number) -> Forgotten:
         _forget_mentions(db, number)
         sounds = {sound for _, sound in messages}
         for wish, detail in begun.items():
-            calls |= set(detail.get("calls", ()))
             sounds |= set(detail.get("sounds", ()))
             more = {"calls": sorted(calls), "sounds": sorted(sounds)}
             db.execute("UPDATE wishes SET detail = ? WHERE id = ?", [json.dumps(detail | more), wish])

@@ -254,7 +254,8 @@ def _call_back(act: Act, number: str, result: Result) -> None:
     if callbacks.dial(act.db, attempt, "anna", times.now()):
         tell("called", number)
     if result is Result.TALKED:
-        callbacks.connect(act.db, attempt, "PJSIP/desk_1-00000001", times.now())
+        with exclusive(act.db):  # as the bookkeeper does
+            callbacks.connect(act.db, attempt, "PJSIP/desk_1-00000001", times.now())
     else:
         callbacks.note_result(act.db, attempt, result)
     callbacks.settle_attempt(act.db, attempt, times.now())

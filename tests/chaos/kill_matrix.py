@@ -18,6 +18,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from appliance.hotline.presence import Presence
 from appliance.simulator.exchange import Caller, NotHappened
 from appliance.simulator.office import SimulatedOffice, free_port
 from appliance.store import people, times
@@ -195,7 +196,8 @@ def promised(scene: Scene) -> None:
 def called_back(scene: Scene) -> None:
     promised(scene)
     scene.caller.waits_until_cut_off()
-    scene.anna("available")
+    # Not by her lamp: she is rung at once, so that it is green for no time.
+    people.set_presence(scene.office.db, "anna", Presence.AVAILABLE, "command", times.now())
     scene.office.desk("anna").rings(timeout_seconds=40)
 
 

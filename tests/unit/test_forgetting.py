@@ -144,6 +144,25 @@ def test_a_wish_cut_off_anywhere_is_gone_on_with(
     assert not list(settings.spool.rglob("his.*"))
 
 
+def test_a_recording_that_came_back_after_the_cut_is_forgotten_with_the_wish(
+    db: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The cut undid its removal, and it has become a message of nobody before the wish is gone on with."""
+
+    def cut_off(*_: Any) -> None:
+        raise PowerCutError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(forgetting, "hide", cut_off)
+        with pytest.raises(PowerCutError):
+            grant_next(db, settings)
+    add_message(db, settings, "his.1", "")
+    db.execute("UPDATE messages SET caller = '', caller_name = '' WHERE call = 'his.1'")
+    grant_next(db, settings)
+    assert db.execute("SELECT 1 FROM messages WHERE call = 'his.1'").fetchone() is None
+    assert not list(settings.spool.rglob("his.*"))
+
+
 def grant_next(db: Database, settings: Settings) -> None:
     wish = wishes.waiting(db)
     assert wish is not None
