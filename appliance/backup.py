@@ -10,6 +10,7 @@ the file like a key. The password of Asterisk's manager, sessions and links are 
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -269,6 +270,10 @@ def _unpack(file: Path, folder: Path, progress: Progress = lambda _: None) -> di
         raise _cut_off() if _begins_like_zip(file) else _no_backup() from error
     except _UNREADABLE as error:
         raise _damaged() from error
+    except OSError as error:
+        if error.errno == errno.EINVAL:  # it says that something lies before its beginning
+            raise _damaged() from error
+        raise
     _check_store(folder / "store.db")
     _lines_in(folder, None)
     return manifest

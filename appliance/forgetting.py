@@ -16,6 +16,7 @@ from sqlite_utils import Database
 
 from appliance.mail import files
 from appliance.mail.retention import remove_old, remove_orphans
+from appliance.mail.spool import MESSAGES
 from appliance.settings import Settings
 from appliance.store import callbacks, changes, inbox, ledger, night, weekly, wishes
 from appliance.store.database import exclusive, open_store
@@ -24,6 +25,7 @@ from appliance.store.forgetting import (
     Number,
     empty_wal,
     forget_in_store,
+    forget_wish,
     leave_no_trace,
     number_of,
 )
@@ -40,8 +42,9 @@ RESTORE_FOLDER: Final = "restore"
 def forget_number(db: Database, settings: Settings, text: str) -> Forgotten:
     """Delete everything about one number, at once and everywhere: store, sounds, Asterisk's records and logs.
 
-    Raises CannotForget (nothing was changed), OSError or sqlite3.Error; done again it goes on. Messages and
-    callbacks of the number that were still owed are dropped, too.
+    When it returns, that is so on disk. Raises CannotForget (nothing was changed), OSError or sqlite3.Error;
+    done again it goes on, also after a power cut (see `forget_in_store`). Messages and callbacks of the
+    number that were still owed are dropped, too.
     """
     number = number_of(db, text)
     forgotten = forget_in_store(db, number)
@@ -53,10 +56,14 @@ def forget_number(db: Database, settings: Settings, text: str) -> Forgotten:
             files.remove(recording)
     calls = set(forgotten.calls)
     _remove_left_backups(db, settings, 0.0)
+    for folder in (settings.spool / MESSAGES, settings.recordings, settings.state / RESTORE_FOLDER):
+        if folder.is_dir():
+            files.sync(folder)
     for file in _record_files(settings):
         hide(file, lambda fields: fields[_CALL] in calls, number)
     for file in _log_files(settings):
         hide(file, lambda _: False, number)
+    forget_wish(db, number)
     leave_no_trace(db)
     return forgotten
 
@@ -101,12 +108,15 @@ def factory_reset(db: Database, settings: Settings) -> None:
     for folder in (settings.spool, settings.own_recordings):
         for content in folder.glob("*/*"):
             _remove(content)
+        for emptied in folder.glob("*/"):
+            files.sync(emptied)
     if settings.prompts.exists():
         install_again(settings.prompts, recordings=settings.own_recordings)
     _remove_left_backups(db, settings, 0.0)
     for file in [*_record_files(settings), *_log_files(settings)]:
         _overwrite(file)
     files.remove(settings.state / "box.toml")
+    files.sync(settings.state)
     leave_no_trace(db)
 
 

@@ -21,13 +21,14 @@ from appliance.mail.troubles import NO_SERVER, in_words, trouble_of
 from appliance.settings import Settings
 from appliance.store import times, wishes
 from appliance.store.database import open_store
-from appliance.store.forgetting import CannotForget
+from appliance.store.forgetting import CannotForget, leave_no_trace
 from appliance.store.office import office_facts
 from appliance.store.wishes import Wish
 
 log = logging.getLogger(__name__)
 
 _LOOK_SECONDS: Final = 0.3
+_AGAIN_SECONDS: Final = 10.0
 _MAIL_SECONDS: Final = 20.0  # for each answer of the mail server: somebody watches
 _TEST_WORDS: Final = {
     "de": (
@@ -72,11 +73,17 @@ class Granting:
 
     def _run(self) -> None:
         db = open_store(self._settings.store)
-        while not self._stopping.wait(_LOOK_SECONDS):
-            wish = wishes.waiting(db)
-            if wish is not None:
-                grant(db, self._settings, wish, self._restart, self._context)
-                self._on_change()
+        pause = _LOOK_SECONDS
+        while not self._stopping.wait(pause):
+            pause = _LOOK_SECONDS
+            try:
+                wish = wishes.waiting(db)
+                if wish is not None:
+                    grant(db, self._settings, wish, self._restart, self._context)
+                    self._on_change()
+            except (OSError, sqlite3.Error):  # a full disk, a locked store: calls go on, the wish waits
+                log.exception("a wish could not be answered; it is taken up again")
+                pause = _AGAIN_SECONDS
         db.close()
 
 
@@ -120,7 +127,8 @@ def _done(db: Database, settings: Settings, wish: Wish, context: ssl.SSLContext 
                 "lines": done.lines,
             }
         case "forget number":
-            if "number" not in wish.values:  # begun before a power cut: the store has forgotten it
+            if "number" not in wish.values:  # a power cut came when it was nearly done
+                leave_no_trace(db)
                 return "done", {"calls": 0, "messages": 0, "callbacks": 0}
             found = forget_number(db, settings, str(wish.values["number"]))
             return "done", {

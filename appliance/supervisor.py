@@ -19,7 +19,7 @@ from typing import NamedTuple
 from sqlite_utils import Database
 
 from appliance import in_force
-from appliance.bookkeeper import Bookkeeper
+from appliance.bookkeeper import CURSOR, Bookkeeper
 from appliance.by_the_clock import ClockWaits, by_the_clock
 from appliance.calling_back import CallingBack
 from appliance.forgetting import forget_old
@@ -47,6 +47,7 @@ from appliance.store.schedule import refresh_schedule
 from appliance.switchboard import Switchboard
 from appliance.telephony.box import manager_secret
 from appliance.telephony.call import WAKE_KEY
+from appliance.telephony.call_records import CallRecords
 from appliance.telephony.fastagi import FastAgiServer
 from appliance.telephony.lines.outward import channel_beginnings
 from appliance.telephony.lines.watch import look_at_lines
@@ -469,11 +470,14 @@ class Supervisor:
             self.outbox.wake()
 
     def _after_power_cut(self) -> None:
-        """After the machine was off, nobody is present until he says so."""
+        """After the machine was off nobody is present until he says so, and records may lack their end."""
         db = open_store(self._settings.store)
         boot = os.environ.get(_BOOT_ID_VARIABLE) or _BOOT_ID.read_text().strip().replace("-", "")
         if ledger.cursor(db, "boot") not in ("", boot):
             people.send_everybody_home(db, "power cut", times.now())
+            records = CallRecords(self._settings.call_records)
+            booted_at = times.now() - timedelta(seconds=time.clock_gettime(time.CLOCK_BOOTTIME))
+            ledger.move_cursor(db, CURSOR, records.left_by_power_cut(ledger.cursor(db, CURSOR), booted_at))
         ledger.move_cursor(db, "boot", boot)
         db.close()
 

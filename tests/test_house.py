@@ -165,6 +165,7 @@ def test_every_make_target_is_one_line_that_says_what_it_does() -> None:
         "test",
         "estimate",
         "bench",
+        "soak",
         "image",
         "test-image",
         "lint",

@@ -66,14 +66,20 @@ def number_of(db: Database, text: str) -> Number:
 def forget_in_store(db: Database, number: Number) -> Forgotten:
     """Delete every call, message and callback of the number, and every mention, in one commit.
 
+    A wish to forget it keeps what is still to be removed outside the store, until `forget_wish`; what such a
+    wish has kept already, before a power cut, is among what is returned.
+
     Raises CannotForget while a call of the number goes on, and for a number that the office has set up.
     """
     with exclusive(db):
         _refuse_what_is_set_up(db, number)
+        begun = _begun(db, number)
         callbacks = _ids(db, "SELECT id, number FROM callbacks", number)
         calls = set(_ids(db, "SELECT call, caller FROM calls", number))
         calls |= set(_ids(db, "SELECT call, caller FROM messages", number))
         calls |= {call for (call,) in _of(db, "SELECT call FROM callbacks WHERE id IN", callbacks)}
+        for detail in begun.values():  # its recording may have come back as a message of nobody
+            calls |= set(detail.get("calls", ()))
         if any(
             call in calls for (call,) in db.execute("SELECT call FROM calls WHERE ended_at = ''").fetchall()
         ) or any(
@@ -97,10 +103,26 @@ def forget_in_store(db: Database, number: Number) -> Forgotten:
         )
         _of(db, "DELETE FROM callbacks WHERE id IN", callbacks)
         _forget_mentions(db, number)
-        db.execute("UPDATE wishes SET detail = '{}' WHERE kind = 'forget number'")
-    return Forgotten(
-        tuple(sorted(calls)), tuple(sound for _, sound in messages), len(callbacks), len(messages)
-    )
+        sounds = {sound for _, sound in messages}
+        for wish, detail in begun.items():
+            sounds |= set(detail.get("sounds", ()))
+            more = {"calls": sorted(calls), "sounds": sorted(sounds)}
+            db.execute("UPDATE wishes SET detail = ? WHERE id = ?", [json.dumps(detail | more), wish])
+    return Forgotten(tuple(sorted(calls)), tuple(sorted(sounds)), len(callbacks), len(messages))
+
+
+def forget_wish(db: Database, number: Number) -> None:
+    """Everything is done that somebody wished for: of whom, goes as well."""
+    with exclusive(db):
+        for wish in _begun(db, number):
+            db.execute("UPDATE wishes SET detail = '{}' WHERE id = ?", [wish])
+
+
+def _begun(db: Database, number: Number) -> dict[int, dict[str, Any]]:
+    """The wishes to forget this number, each with its values."""
+    rows = db.execute("SELECT id, detail FROM wishes WHERE kind = 'forget number'").fetchall()
+    found = {wish: json.loads(detail) for wish, detail in rows}
+    return {wish: detail for wish, detail in found.items() if number.is_in(detail.get("number"))}
 
 
 def leave_no_trace(db: Database) -> None:

@@ -103,6 +103,26 @@ class CallRecords:
                 continue  # finished long ago
             yield from self._lines(file, status.st_ino, start)
 
+    def left_by_power_cut(self, cursor: str, booted_at: datetime) -> str:
+        """Where to go on when the file has become shorter than the cursor knows, else the cursor as it is.
+
+        Asterisk does not sync its records, the store is synced: a power cut may take the end of what has been
+        read already. What was written since the machine was started has not been read.
+        """
+        inode, _, offset = cursor.partition(":")
+        try:
+            status = self._file.stat()
+        except FileNotFoundError:
+            return cursor
+        if str(status.st_ino) != inode or int(offset) <= status.st_size:
+            return cursor
+        position = f"{inode}:0"
+        for record, behind in self._lines(self._file, status.st_ino, 0):
+            if record is not None and record.at >= booted_at:
+                break
+            position = behind
+        return position
+
     def rotate(self, cursor: str) -> None:
         """Move a large file aside once it is read; Asterisk opens a new one by itself."""
         inode, _, offset = cursor.partition(":")

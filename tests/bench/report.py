@@ -54,15 +54,18 @@ class Results:
 
     def __init__(self, file: Path) -> None:
         self._file = file
-        known = json.loads(file.read_text("utf-8")) if file.exists() else {}
-        self.told = {
+        self.told = self._read()
+
+    def _read(self) -> dict[str, Told]:
+        known = json.loads(self._file.read_text("utf-8")) if self._file.exists() else {}
+        return {
             name: Told(**row | {"figures": [Figure(**figure) for figure in row["figures"]]})
             for name, row in known.items()
         }
 
     def keep(self, name: str, told: Told) -> None:
-        """Keep a row's figures in place of those known before."""
-        self.told[name] = told
+        """Keep a row's figures in place of those known before; what another run has kept meanwhile stays."""
+        self.told = self._read() | {name: told}
         rows = {name: asdict(row) for name, row in self.told.items()}
         self._file.write_text(json.dumps(rows, indent=1, ensure_ascii=False) + "\n", "utf-8")
 
@@ -82,9 +85,9 @@ def _number(value: float) -> str:
     return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.3g}"
 
 
-def markdown(rows: Sequence[Told]) -> str:
+def markdown(rows: Sequence[Told], introduction: str = _INTRODUCTION) -> str:
     """RESULTS.md."""
-    text = [_INTRODUCTION]
+    text = [introduction]
     for told in rows:
         lines = [_HEAD, ("---", "---", "---", "---", "---"), *_cells(told.figures)]
         table = "".join(f"| {' | '.join(cells)} |\n" for cells in lines)

@@ -327,6 +327,17 @@ def test_what_is_no_good_backup_is_refused_whole(
     assert_refused(new, file, reason, words)
 
 
+def test_a_backup_whose_files_lie_before_its_beginning_is_damaged(new: Settings, file: Path) -> None:
+    """The table at its end has been shifted: reading a file there is an error of the system, not of ZIP."""
+    content = bytearray(file.read_bytes())
+    place = content.rindex(b"PK\5\6") + 16  # where the table begins
+    content[place : place + 4] = (int.from_bytes(content[place : place + 4], "little") + 10).to_bytes(
+        4, "little"
+    )
+    file.write_bytes(content)
+    assert_refused(new, file, "damaged", "beschädigt")
+
+
 def assert_refused(settings: Settings, file: Path, reason: str, words: str) -> None:
     def everything() -> object:
         db = open_store(settings.store)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -73,6 +74,33 @@ def test_the_cursor_goes_on_where_it_stopped(tmp_path: Path) -> None:
     with file.open("a") as stream:
         stream.write(END[20:])
     assert read(records, cursor)[0] == ["LINKEDID_END"]
+
+
+def test_after_a_power_cut_took_the_end_what_came_since_is_read_once(tmp_path: Path) -> None:
+    """The store knows more of the file than the disk has: later calls would be passed over."""
+    file = tmp_path / "records.csv"
+    records = CallRecords(file)
+    file.write_text(INCOMING + BRIDGE + END)
+    _, cursor = read(records, "")
+    booted_at = datetime.fromtimestamp(1795495200, UTC)
+    assert records.left_by_power_cut(cursor, booted_at) == cursor, "nothing was lost"
+    later = INCOMING.replace("1795495094", "1795495300")
+    with file.open("r+") as stream:
+        stream.truncate(len(INCOMING.encode()) + 30)
+        stream.seek(0, 2)
+        stream.write("\n" + later)  # the torn line is ended before Asterisk starts
+    assert len(file.read_bytes()) < int(cursor.partition(":")[2])
+    found = list(records.read(records.left_by_power_cut(cursor, booted_at)))
+    assert [record.call for record, _ in found if record] == ["1795495300.0"]
+    file.write_text(INCOMING)
+    end = records.left_by_power_cut(cursor, booted_at)
+    assert list(records.read(end)) == [], "what is left had been read"
+    with file.open("a") as stream:
+        stream.write(later)
+    assert read(records, end)[0] == ["INCOMING"]
+    file.unlink()
+    assert records.left_by_power_cut(cursor, booted_at) == cursor
+    assert records.left_by_power_cut("", booted_at) == ""
 
 
 def test_a_line_nobody_can_read_does_not_stop_the_others(tmp_path: Path) -> None:

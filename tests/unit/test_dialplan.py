@@ -101,7 +101,7 @@ def test_caller_given_text_is_never_evaluated_in_the_dialplan() -> None:
     assert "SHELL(" not in code
     assert code.count("${EXTEN}") == code.count("${FILTER(0-9+,${EXTEN})}") > 0
     for command in re.findall(r"System\((.*?)\)\n", code):
-        assert set(re.findall(r"\$\{(\w+)", command)) <= {"RECORDINGS", "RECORDING"}
+        assert set(re.findall(r"\$\{(\w+)", command)) <= {"RECORDINGS", "CALL_RECORDS", "RECORDING"}
 
 
 def test_what_the_floor_reads_is_true_at_once(tmp_path: Path) -> None:

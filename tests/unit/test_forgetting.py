@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import timedelta
+from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlite_utils import Database
 
+from appliance import forgetting
 from appliance.forgetting import factory_reset, forget_number, forget_old, hide
+from appliance.granting import grant
 from appliance.settings import Settings
 from appliance.store import changes, inbox, ledger, times, users, wishes
 from appliance.store.changes import SECRET, Difference, by_page
@@ -108,6 +113,60 @@ def traces(settings: Settings, words: tuple[bytes, ...] = TRACES) -> list[str]:
         for word in words
         if word in file.read_bytes()
     ]
+
+
+class PowerCutError(BaseException):
+    """Nothing runs after this one."""
+
+
+@pytest.mark.parametrize("step", ["remove", "sync", "hide", "forget_wish", "leave_no_trace"])
+@pytest.mark.parametrize("time", [1, 2])
+def test_a_wish_cut_off_anywhere_is_gone_on_with(
+    db: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch, step: str, time: int
+) -> None:
+    """What is left outside the store is removed after a power cut, too, though the store has forgotten it."""
+    home = forgetting.files if step in ("remove", "sync") else forgetting
+    real, calls = getattr(home, step), count(1)
+
+    def cut_off(*arguments: Any) -> Any:
+        if next(calls) == time:
+            raise PowerCutError
+        return real(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(home, step, cut_off)
+        with suppress(PowerCutError):
+            grant_next(db, settings)
+    if wishes.waiting(db):
+        grant_next(db, settings)
+    assert traces(settings) == []
+    assert wishes.waiting(db) is None
+    assert not list(settings.spool.rglob("his.*"))
+
+
+def test_a_recording_that_came_back_after_the_cut_is_forgotten_with_the_wish(
+    db: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The cut undid its removal, and it has become a message of nobody before the wish is gone on with."""
+
+    def cut_off(*_: Any) -> None:
+        raise PowerCutError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(forgetting, "hide", cut_off)
+        with pytest.raises(PowerCutError):
+            grant_next(db, settings)
+    add_message(db, settings, "his.1", "")
+    db.execute("UPDATE messages SET caller = '', caller_name = '' WHERE call = 'his.1'")
+    grant_next(db, settings)
+    assert db.execute("SELECT 1 FROM messages WHERE call = 'his.1'").fetchone() is None
+    assert not list(settings.spool.rglob("his.*"))
+
+
+def grant_next(db: Database, settings: Settings) -> None:
+    wish = wishes.waiting(db)
+    assert wish is not None
+    grant(db, settings, wish, {})
 
 
 def test_afterwards_the_number_is_in_no_file_of_the_box(db: Database, settings: Settings) -> None:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import io
 import json
+import sqlite3
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 from sqlite_utils import Database
 
+from appliance import granting
 from appliance.backup import write_backup
 from appliance.cli import main
 from appliance.diagnosis import write_bundle
@@ -89,12 +92,12 @@ def test_a_test_mail_arrives_or_its_trouble_is_told(db: Database, settings: Sett
 
 def test_the_thread_takes_a_wish_that_was_left_by_a_power_cut(db: Database, settings: Settings) -> None:
     number = wishes.ask(db, "forget number", ADA, times.now(), number="0176 12345678")
-    granting = Granting(settings, {})
-    granting.start()
+    thread = Granting(settings, {})
+    thread.start()
     deadline = times.now().timestamp() + 20
     while (wish := wishes.wish(db, number)) is None or wish.answer is None:
         assert times.now().timestamp() < deadline
-    granting.stop()
+    thread.stop()
     assert wish.answer == {"word": "done", "calls": 1, "messages": 1, "callbacks": 0}
     assert wish.values == {}, "the wish has forgotten the number, too"
 
@@ -161,11 +164,11 @@ def test_forgetting_and_reset_by_command(db: Database, settings: Settings) -> No
 
 
 def test_a_supervisor_that_runs_is_left_to_do_it(db: Database, settings: Settings) -> None:
-    granting = Granting(settings, {})
+    thread = Granting(settings, {})
     with Alive(settings.state):
-        granting.start()
+        thread.start()
         done = run(settings, "forget", "0176 12345678", "--json")
-    granting.stop()
+    thread.stop()
     assert done.exit_code == 0, done.output
     assert json.loads(done.stdout)["calls"] == 1
     assert db.execute("SELECT count(*) FROM calls").fetchone() == (0,)
@@ -217,3 +220,30 @@ def test_a_diagnosis_names_nobody_and_no_number(tmp_path: Path) -> None:
     assert json.loads(texts["store.json"])["sound"] is True
     assert run(settings, "diagnose", str(tmp_path / "d.zip")).exit_code == 0
     db.close()
+
+
+def test_a_wish_waits_for_a_disk_that_can_be_written(
+    db: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A full disk ends no thread, which would end the supervisor again and again; it is granted later."""
+    number = wishes.ask(db, "forget number", ADA, times.now(), number="+4917612345678")
+    real, tried = wishes.answer, list[int]()
+
+    def answered(*arguments: Any, **values: Any) -> None:
+        tried.append(1)
+        if len(tried) == 1:
+            raise sqlite3.OperationalError("database or disk is full")
+        real(*arguments, **values)
+
+    granted = Event()
+    monkeypatch.setattr(wishes, "answer", answered)
+    monkeypatch.setattr(granting, "_AGAIN_SECONDS", 0.01)
+    waiting = Granting(settings, {}, on_change=granted.set)
+    waiting.start()
+    assert granted.wait(60)
+    waiting.stop()
+    done = wishes.wish(db, number)
+    assert done is not None
+    assert done.answer is not None
+    assert done.answer["word"] == "done"
+    assert len(tried) == 2
