@@ -35,7 +35,10 @@ def prepare_box(settings: Settings, program: AsteriskProgram) -> AsteriskInstanc
     another language instead. Lines whose card is not there, or which the driver refuses, are left
     out; the log says so.
     """
-    for folder in (settings.recordings, settings.own_recordings, settings.asterisk):
+    for folder in (
+        *(settings.recordings, settings.prompt_recordings),
+        *(settings.own_recordings, settings.asterisk),
+    ):
         folder.mkdir(parents=True, exist_ok=True)
     install_prompts(settings.prompts, debian_sounds=program.sounds, recordings=settings.own_recordings)
     db = open_store(settings.store)

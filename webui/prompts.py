@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final
 
 from flask import Blueprint, Response, abort, request
 from werkzeug.wrappers import Response as AnyResponse
 
-from appliance.store import own_prompts, times
+from appliance.store import own_prompts, times, wishes
 from appliance.store.changes import by_page, newest
+from appliance.store.liveness import supervisor_runs
 from appliance.store.office import office_facts
+from appliance.store.people import own_phone_first
 from webui.box import Box
 from webui.texts import LANGUAGES
 from webui.visit import go, office, refusal, say, show, store, texts, user, who
 from webui.who_may import may_open
 from webui.wording import Words
 
+RECORD: Final = "record prompt"
+_TOLD: Final = timedelta(minutes=10)  # so long the page says how recording by phone has ended
 LARGEST_UPLOAD_BYTES: Final = 24_000_000  # two minutes of 48 kHz stereo
 
 pages: Final = Blueprint("prompts", __name__, url_prefix="/prompts")
@@ -73,7 +78,10 @@ def one(language: str, key: str) -> Response:
     _check(box, language, key)
     facts = office_facts(store())
     subject = f"prompt:{language}:{key}"
-    return show(
+    recording = wishes.newest(store(), RECORD, prompt=key, language=language)
+    if recording and times.now() - times.from_text(recording.asked_at) > _TOLD:
+        recording = None
+    response = show(
         "prompt.html",
         line=Line(
             key,
@@ -83,8 +91,13 @@ def one(language: str, key: str) -> Response:
         ),
         of=language,
         changes=list(reversed(newest(store(), 20, subject=subject))),
+        phones=own_phone_first(store(), who().agent),
+        recording=recording,
         w=Words(texts(), times.now(), facts.country, facts.time_zone),
     )
+    if recording and recording.answer is None:
+        response.headers["Refresh"] = "2"
+    return response
 
 
 @pages.get("/<language>/<key>.wav")
@@ -115,6 +128,23 @@ def upload(language: str, key: str) -> AnyResponse:
         return refusal(f"upload.{getattr(error, 'reason', 'not wav')}", 400)
     own_prompts.set_sound(store(), key, language, samples, by_page(who().name), times.now())
     say("prompts.saved", prompt=key)
+    return _back(language, key)
+
+
+@pages.post("/<language>/<key>/record")
+def record(language: str, key: str) -> AnyResponse:
+    """Let a desk phone ring; what is spoken there after the tone becomes the prompt."""
+    _check(_box(), language, key)
+    phone = request.form.get("phone", "")
+    if phone not in {each["name"] for each in own_phone_first(store(), who().agent)}:
+        return refusal("recording.no_phone", 400)
+    if not supervisor_runs(office().store_path.parent):
+        return refusal("recording.nobody_rings", 409)
+    before = wishes.newest(store(), RECORD, prompt=key, language=language)
+    if before is None or before.answer is not None:
+        wishes.ask(
+            store(), RECORD, by_page(who().name), times.now(), prompt=key, language=language, phone=phone
+        )
     return _back(language, key)
 
 

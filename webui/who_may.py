@@ -71,6 +71,7 @@ WHO_MAY: Final = {
     "prompts.sound": OFFICE,
     "prompts.one": ADMIN,
     "prompts.upload": ADMIN,
+    "prompts.record": ADMIN,
     "prompts.undo": ADMIN,
     "prompts.built_in": ADMIN,
     "numbers.page": OFFICE,

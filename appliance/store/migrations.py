@@ -563,7 +563,8 @@ CREATE TRIGGER callback_forgotten AFTER DELETE ON callbacks BEGIN
     WHERE subject = 'callback:' || OLD.id; END;
 CREATE TABLE wishes (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
-  kind TEXT NOT NULL CHECK (kind IN ('restart', 'test mail', 'restore', 'forget number', 'factory reset')),
+  kind TEXT NOT NULL CHECK (kind IN
+    ('restart', 'test mail', 'restore', 'forget number', 'factory reset', 'record prompt')),
   detail TEXT NOT NULL,
   who TEXT NOT NULL,
   how TEXT NOT NULL,

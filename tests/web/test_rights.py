@@ -68,7 +68,7 @@ def test_what_is_open_to_strangers_and_what_only_an_admin_may() -> None:
         *("website.as_json", "website.badge"),
     }
     assert those(ADMIN) == {
-        *("prompts.one", "prompts.upload", "prompts.undo", "prompts.built_in"),
+        *("prompts.one", "prompts.upload", "prompts.record", "prompts.undo", "prompts.built_in"),
         *("system.page", "system.restart", "system.diagnosis", "system.reset"),
         *("backup.page", "backup.make", "backup.upload", "backup.restore"),
         *("mail.page", "mail.save", "mail.save_report", "mail.test"),

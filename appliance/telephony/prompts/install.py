@@ -6,7 +6,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,12 +40,15 @@ class MissingPrompts(LookupError):
         super().__init__(self.english)
 
 
-def install_prompts(target: Path, *, debian_sounds: Path, recordings: Path) -> list[PassedOver]:
+def install_prompts(
+    target: Path, *, debian_sounds: Path, recordings: Path, without: Collection[Path] = ()
+) -> list[PassedOver]:
     """Make `target/LANGUAGE/KEY.…` for every prompt; returns the sounds that could not be used.
 
     The office's own recording (`recordings/LANGUAGE/KEY.wav`) goes before the human voice of the
     Debian packages (in `debian_sounds`), and that before the built-in speech. An own recording may
-    also be another greeting, `greeting-NAME`, or one more sentence to be offered, `extra-NAME`.
+    also be another greeting, `greeting-NAME`, or one more sentence to be offered, `extra-NAME`. Those
+    named in `without` are as if they were not there: they may be removed afterwards.
 
     `target` becomes a link that changes in one step, so a running Asterisk has the old set or the
     new one. The folder it pointed to before is removed the next time, when nothing plays from it.
@@ -67,10 +70,10 @@ def install_prompts(target: Path, *, debian_sounds: Path, recordings: Path) -> l
     try:
         folder.chmod(0o755)  # Asterisk is another user
         (folder / _DEBIAN).write_text(str(debian_sounds.absolute()))
-        passed_over = list(_own_prompts(folder, prompts, recordings))
+        passed_over = list(_own_prompts(folder, prompts, recordings, without))
         for prompt in prompts.values():
             for language in LANGUAGES:
-                passed_over += _link_best(folder, prompt, language, debian_sounds, recordings)
+                passed_over += _link_best(folder, prompt, language, debian_sounds, recordings, without)
         check_prompts(folder)
         link = folder / "link"
         link.symlink_to(folder.name)
@@ -81,13 +84,15 @@ def install_prompts(target: Path, *, debian_sounds: Path, recordings: Path) -> l
     return passed_over
 
 
-def install_again(target: Path, *, recordings: Path) -> list[PassedOver]:
+def install_again(
+    target: Path, *, recordings: Path, without: Collection[Path] = ()
+) -> list[PassedOver]:
     """As `install_prompts`, after recordings have changed; the human voices come from where they came.
 
     Raises FileNotFoundError when there is no set yet.
     """
     debian_sounds = Path((target / _DEBIAN).read_text())
-    return install_prompts(target, debian_sounds=debian_sounds, recordings=recordings)
+    return install_prompts(target, debian_sounds=debian_sounds, recordings=recordings, without=without)
 
 
 def source_of(target: Path, key: str, language: str, recordings: Path) -> str:
@@ -135,10 +140,15 @@ def _sets_beside(target: Path) -> list[Path]:
 
 
 def _link_best(
-    folder: Path, prompt: Prompt, language: str, debian_sounds: Path, recordings: Path
+    folder: Path,
+    prompt: Prompt,
+    language: str,
+    debian_sounds: Path,
+    recordings: Path,
+    without: Collection[Path],
 ) -> Iterator[PassedOver]:
     own = recordings / language / f"{prompt.key}.wav"
-    candidates = [own] if os.path.lexists(own) else []
+    candidates = [own] if os.path.lexists(own) and own not in without else []
     if name := prompt.human[language]:
         candidates.append(_debian_sound(debian_sounds, language, name))
     candidates.append(speech_file(prompt.key, language))
@@ -149,12 +159,14 @@ def _link_best(
         yield fault
 
 
-def _own_prompts(folder: Path, prompts: dict[str, Prompt], recordings: Path) -> Iterator[PassedOver]:
+def _own_prompts(
+    folder: Path, prompts: dict[str, Prompt], recordings: Path, without: Collection[Path]
+) -> Iterator[PassedOver]:
     """Link recordings of greetings and sentences besides the catalogue's; report what nothing plays."""
     for sound in sorted(recordings.glob("*/*")):
         language, key = sound.parent.name, sound.stem
         if language in LANGUAGES and sound.suffix == ".wav":
-            if key in prompts:
+            if key in prompts or sound in without:
                 continue
             if _OWN_PROMPT.fullmatch(key):
                 fault = _link(sound, folder / language / sound.name)

@@ -1,0 +1,79 @@
+"""A prompt recorded by phone: the page lets a desk phone ring, and callers hear what was spoken there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from appliance.office_page import office_page
+from appliance.simulator import hearing
+from appliance.simulator.office import SimulatedOffice
+from appliance.store import own_prompts
+from appliance.telephony.prompts.install import sound_file
+from appliance.telephony.prompts.sounds import samples
+from appliance.telephony.prompts.speech import speech_file
+from tests.web.visiting import Visitor, post, visitor, words
+
+VOICE = speech_file("unassigned-number", "en")  # any sentence will do: it is recognised by its sound
+
+
+@pytest.fixture
+def page(office: SimulatedOffice) -> Visitor:
+    """Anna's browser; she is an admin, too."""
+    client = visitor(office_page(office.settings))
+    client.sign_in(office.db, "anna", "admin", "anna")
+    return client
+
+
+def heard_in(file: Path) -> hearing.Sound:
+    return hearing.sound(samples(file))
+
+
+def told(page: Visitor) -> str:
+    """What the prompt's page says of the recording."""
+    return words(page.get("/prompts/de/greeting?lang=de").get_data(as_text=True), "recording")
+
+
+def test_what_is_spoken_after_the_tone_is_what_callers_hear_and_undo_takes_it_back(
+    office: SimulatedOffice, page: Visitor
+) -> None:
+    assert post(page, "/prompts/de/greeting/record", phone="desk_1").status_code == 303
+    assert told(page).startswith("Das Telefon klingelt")
+    desk = office.desk("anna")
+    desk.answers()
+    desk.hears("leave-message")
+    assert own_prompts.newest(office.db) == {}, "nothing is kept before it was spoken"
+    desk.says(VOICE)
+    desk.presses("#")
+    desk.hears("prompt-recorded")
+    kept = own_prompts.newest(office.db)["greeting", "de"]
+    assert (kept.has_sound, kept.set_by) == (True, "anna"), "on disk before it is said"
+    office.wait_for("the page says so", lambda: told(page).startswith("Die Aufnahme ist gespeichert"))
+    office.wait_for(
+        "callers hear it", lambda: own_prompts.newest(office.db)["greeting", "de"].in_force_at
+    )
+    recorded = sound_file(office.settings.prompts, "greeting", "de")
+    assert hearing.find(heard_in(recorded), heard_in(VOICE)), "it is what was spoken"
+    caller = office.caller()
+    caller.dials("0931 555-10")
+    caller.hears_sound(recorded)
+    caller.hangs_up()
+
+    post(page, "/prompts/de/greeting/undo", seen=str(kept.id))
+    office.wait_for("that is in force", lambda: own_prompts.newest(office.db)["greeting", "de"].in_force_at)
+    assert sound_file(office.settings.prompts, "greeting", "de") == speech_file("greeting", "de")
+    assert not list(office.settings.prompt_recordings.iterdir())
+
+
+def test_who_does_not_answer_or_says_nothing_changes_nothing(office: SimulatedOffice, page: Visitor) -> None:
+    post(page, "/prompts/de/greeting/record", phone="desk_1")
+    office.desk("anna").rejects()
+    office.wait_for("the page says so", lambda: told(page).startswith("An diesem Telefon wird gesprochen"))
+    post(page, "/prompts/de/greeting/record", phone="desk_2")
+    desk = office.desk("bert")
+    desk.answers()
+    desk.hears("leave-message")
+    desk.hangs_up()
+    office.wait_for("the page says so", lambda: "Es wurde nichts geändert" in told(page))
+    assert own_prompts.newest(office.db) == {}
