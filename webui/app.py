@@ -45,6 +45,7 @@ from webui.who_may import may_open
 
 LARGEST_UPLOADS: Final = {
     "prompts.upload": prompts.LARGEST_UPLOAD_BYTES,
+    "prompts.speak": prompts.LARGEST_TEXT_BYTES,
     "backup.upload": backup.LARGEST_UPLOAD_BYTES,
 }
 SAFE_METHODS: Final = ("GET", "HEAD", "OPTIONS")

@@ -574,8 +574,9 @@ CREATE TABLE wishes (
 CREATE TABLE own_prompts (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
   prompt TEXT NOT NULL,
-  language TEXT NOT NULL CHECK (language IN ('de', 'en')),
+  language TEXT NOT NULL CHECK (language IN ('de', 'en', 'music')),
   sound BLOB,
+  text TEXT NOT NULL DEFAULT '',
   set_by TEXT NOT NULL,
   set_at TEXT NOT NULL,
   in_force_at TEXT NOT NULL DEFAULT ''

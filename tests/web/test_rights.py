@@ -69,6 +69,7 @@ def test_what_is_open_to_strangers_and_what_only_an_admin_may() -> None:
     }
     assert those(ADMIN) == {
         *("prompts.one", "prompts.upload", "prompts.record", "prompts.undo", "prompts.built_in"),
+        *("prompts.add", "prompts.speak"),
         *("system.page", "system.restart", "system.diagnosis", "system.reset"),
         *("backup.page", "backup.make", "backup.upload", "backup.restore"),
         *("mail.page", "mail.save", "mail.save_report", "mail.test"),
