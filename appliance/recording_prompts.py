@@ -1,4 +1,4 @@
-"""Recording a prompt by phone: the page wishes for it, a phone rings, what is spoken there becomes the prompt."""
+"""A prompt recorded by phone: the page wishes for it, a phone rings, what is spoken there becomes the prompt."""
 
 from __future__ import annotations
 
@@ -90,9 +90,7 @@ class RecordingPrompts:
             return "silent"
         except UnusableRecording as error:
             return error.reason
-        own_prompts.set_sound(
-            db, wish.values["prompt"], wish.values["language"], sound, wish.by, times.now()
-        )
+        own_prompts.set_sound(db, wish.values["prompt"], wish.values["language"], sound, wish.by, times.now())
         return "done"
 
     def _ring(self, wish: Wish) -> None:

@@ -165,7 +165,9 @@ def upload(language: str, key: str) -> AnyResponse:
         samples = box.to_prompt(file.read(), key)
     except ValueError as error:
         reason = getattr(error, "reason", "not wav")
-        return refusal("upload.long_music" if (reason, key) == ("long", MUSIC[0]) else f"upload.{reason}", 400)
+        return refusal(
+            "upload.long_music" if (reason, key) == ("long", MUSIC[0]) else f"upload.{reason}", 400
+        )
     own_prompts.set_sound(store(), key, language, samples, by_page(who().name), times.now())
     say("prompts.saved", prompt=key)
     return _back(language, key)
@@ -240,7 +242,9 @@ def own_keys() -> list[str]:
         for key in (section["greeting"], *section.get("extra_prompts", []))
     ]
     recorded = [key for (key, _), own in own_prompts.newest(store()).items() if own.has_sound]
-    return sorted({key for key in (*wanted, *recorded) if key.startswith(tuple(f"{kind}-" for kind in KINDS))})
+    return sorted(
+        {key for key in (*wanted, *recorded) if key.startswith(tuple(f"{kind}-" for kind in KINDS))}
+    )
 
 
 def _box() -> Box:

@@ -66,7 +66,8 @@ def set_sound(
     with exclusive(db):
         before = _heard(db, prompt, language)
         row = db.execute(
-            "INSERT INTO own_prompts (prompt, language, sound, text, set_by, set_at) VALUES (?, ?, ?, ?, ?, ?)",
+            "INSERT INTO own_prompts (prompt, language, sound, text, set_by, set_at)"
+            " VALUES (?, ?, ?, ?, ?, ?)",
             [prompt, language, sound, text, by.name, to_text(now)],
         ).lastrowid
         db.execute(

@@ -17,7 +17,7 @@ from appliance.store.database import exclusive
 from appliance.store.times import to_text
 
 KINDS: Final = ("restart", "test mail", "restore", "forget number", "factory reset")
-"""What is done one after the other; "record prompt" is done meanwhile, for it takes as long as a person does."""
+"""What is done one after the other; "record prompt" is done meanwhile: it takes as long as a person does."""
 _KEPT: Final = timedelta(days=1)
 
 
@@ -70,8 +70,8 @@ def wish(db: Database, number: int) -> Wish | None:
 def answer(db: Database, number: int, word: str, **values: Any) -> None:
     """Commit what came of a wish; what it was about is forgotten with that."""
     db.execute(
-        "UPDATE wishes SET answer = ?, detail = CASE WHEN kind IN ('restart', 'record prompt') THEN detail ELSE '{}' END"
-        " WHERE id = ?",
+        "UPDATE wishes SET answer = ?,"
+        " detail = CASE WHEN kind IN ('restart', 'record prompt') THEN detail ELSE '{}' END WHERE id = ?",
         [json.dumps({"word": word, **values}, ensure_ascii=False), number],
     )
 

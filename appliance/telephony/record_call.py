@@ -12,8 +12,10 @@ from appliance.telephony.fastagi import CallerHungUp, CallerLeg
 LONGEST_SECONDS = 120  # as long as an uploaded prompt may be
 
 
-def record_prompt(leg: CallerLeg, prompts: Path, language: str, recording: Path, keep: Callable[[], bool]) -> None:
-    """Ask for the sentence, record it after the tone up to the hash key or hanging up, and say whether it is kept.
+def record_prompt(
+    leg: CallerLeg, prompts: Path, language: str, recording: Path, keep: Callable[[], bool]
+) -> None:
+    """Ask for the sentence, record it after the tone up to # or hanging up, and say whether it is kept.
 
     `keep` commits what stands in the file `recording` by now, and says whether that is a prompt now. Raises
     CallerHungUp; whoever hangs up after the tone has been asked to `keep` all the same.

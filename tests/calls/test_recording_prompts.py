@@ -1,9 +1,11 @@
-"""A prompt recorded by phone: the page lets a desk phone ring, and callers hear what was spoken there."""
+"""A prompt recorded by phone, a text read by the built-in voice, music of one's own: callers hear it."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from appliance.office_page import office_page
@@ -13,7 +15,10 @@ from appliance.store import own_prompts
 from appliance.telephony.prompts.install import sound_file
 from appliance.telephony.prompts.sounds import samples
 from appliance.telephony.prompts.speech import speech_file
-from tests.web.visiting import Visitor, post, visitor, words
+from appliance.telephony.prompts.voice import ensure_voice
+from appliance.telephony.sandbox import shown_progress
+from tests.calls.conftest import OFFICE, nothing_is_left, write_sound
+from tests.web.visiting import HERE, Visitor, post, visitor, words
 
 VOICE = speech_file("unassigned-number", "en")  # any sentence will do: it is recognised by its sound
 
@@ -50,11 +55,9 @@ def test_what_is_spoken_after_the_tone_is_what_callers_hear_and_undo_takes_it_ba
     kept = own_prompts.newest(office.db)["greeting", "de"]
     assert (kept.has_sound, kept.set_by) == (True, "anna"), "on disk before it is said"
     office.wait_for("the page says so", lambda: told(page).startswith("Die Aufnahme ist gespeichert"))
-    office.wait_for(
-        "callers hear it", lambda: own_prompts.newest(office.db)["greeting", "de"].in_force_at
-    )
+    office.wait_for("callers hear it", lambda: own_prompts.newest(office.db)["greeting", "de"].in_force_at)
     recorded = sound_file(office.settings.prompts, "greeting", "de")
-    assert hearing.find(heard_in(recorded), heard_in(VOICE)), "it is what was spoken"
+    assert hearing.find(heard_in(VOICE)[4000:-4000], heard_in(recorded)), "it is what was spoken"
     caller = office.caller()
     caller.dials("0931 555-10")
     caller.hears_sound(recorded)
@@ -78,3 +81,34 @@ def test_who_does_not_answer_or_says_nothing_changes_nothing(office: SimulatedOf
     desk.hangs_up()
     office.wait_for("the page says so", lambda: "Es wurde nichts geändert" in told(page))
     assert own_prompts.newest(office.db) == {}
+
+
+def test_a_text_that_was_read_and_music_of_ones_own_are_heard_by_the_next_caller(
+    make_office: Callable[..., SimulatedOffice], tmp_path: Path
+) -> None:
+    with shown_progress("Voice") as progress:
+        ensure_voice(progress)
+    office = make_office(OFFICE.replace("ring_seconds = 4", "ring_seconds = 20"))
+    page = visitor(office_page(office.settings))
+    page.sign_in(office.db, "ada")
+    seconds = np.arange(4 * hearing.RATE) / hearing.RATE
+    tune = sum(3000 * np.sin(2 * np.pi * hertz * seconds) for hertz in (310, 390, 520))
+    write_sound(tmp_path / "tune.wav", tune)
+    music = {"file": ((tmp_path / "tune.wav").open("rb"), "tune.wav")}
+    assert page.post("/prompts/music/music-on-hold", data=music, headers=HERE).status_code == 303
+    text = "Guten Tag, hier spricht die Kanzlei Weiß."
+    assert post(page, "/prompts/de/greeting/speak", text=text).status_code == 303
+    office.wait_for(
+        "both are in force", lambda: all(own.in_force_at for own in own_prompts.newest(office.db).values())
+    )
+    office.sets("anna", "available")
+    caller = office.caller()
+    caller.dials("0931 555-10")
+    caller.hears_sound(sound_file(office.settings.prompts, "greeting", "de"))
+    office.desk("anna").rings()
+    office.wait_for(
+        "he hears our tune",
+        lambda: hearing.is_music(caller.heard()[-hearing.RATE :], heard_in(tmp_path / "tune.wav")),
+    )
+    caller.hangs_up()
+    nothing_is_left(office)

@@ -23,7 +23,8 @@ from tests.unit.seed import seeded_store
 
 FLOOR = DIALPLAN.read_text()
 DIALOGS = [
-    Path(module.__file__).read_text() for module in (dialog, asking, callback_call, on_call_ring, record_call, house)
+    Path(module.__file__).read_text()
+    for module in (dialog, asking, callback_call, on_call_ring, record_call, house)
 ]
 
 # What no dialog names: a department's own greeting and extra prompts, and what is made of values.

@@ -97,9 +97,7 @@ def install_prompts(
     return passed_over
 
 
-def install_again(
-    target: Path, *, recordings: Path, without: Collection[Path] = ()
-) -> list[PassedOver]:
+def install_again(target: Path, *, recordings: Path, without: Collection[Path] = ()) -> list[PassedOver]:
     """As `install_prompts`, after recordings have changed; the human voices come from where they came.
 
     Raises FileNotFoundError when there is no set yet.

@@ -48,7 +48,9 @@ class Voice:
 def find_voice() -> Voice | None:
     """The voice of this machine; None when there is none."""
     if pico := shutil.which("pico2wave"):
-        return Voice("pico2wave", lambda text, language, into: (pico, "-l", _PICO[language], "-w", f"{into}", text))
+        return Voice(
+            "pico2wave", lambda text, language, into: (pico, "-l", _PICO[language], "-w", f"{into}", text)
+        )
     if espeak := shutil.which(PACKAGE):
         return _espeak((espeak,))
     root = _cached()
@@ -94,7 +96,9 @@ def ensure_voice(progress: Progress) -> Voice:
 
 def _espeak(program: Sequence[str]) -> Voice:
     # "--" ends the options: a text may begin with a dash.
-    return Voice(PACKAGE, lambda text, language, into: (*program, "-v", language, "-w", f"{into}", "--", text))
+    return Voice(
+        PACKAGE, lambda text, language, into: (*program, "-v", language, "-w", f"{into}", "--", text)
+    )
 
 
 def _cached() -> Path:
@@ -118,9 +122,7 @@ def _make(root: Path, progress: Progress) -> None:
     for old in (beside, root):
         shutil.rmtree(old, ignore_errors=True)
     if machine_architecture() not in LOADERS:
-        raise PreparationError(
-            f"Install the package {PACKAGE}.", f"Bitte das Paket {PACKAGE} installieren."
-        )
+        raise PreparationError(f"Install the package {PACKAGE}.", f"Bitte das Paket {PACKAGE} installieren.")
     architecture, archives = machine_architecture(), beside / "archives"
     apt = PrivateApt(beside / "apt", mirror=machine_mirror(), suite=SUITE, architecture=architecture)
     apt.update(progress)
