@@ -243,7 +243,7 @@ def test_whatever_is_sent_to_the_forms_is_answered_in_words(office: SetUpOffice)
     dice = random.Random("forms")
     forms = {
         "/departments/accounting": "", "/departments/new": "", "/departments/support/rota": "",
-        "/agents/anna": "", "/agents/new": "", "/agents": "/agents/phones",
+        "/agents/anna": "", "/agents/new": "", "/agents": "/agents/phones", "/setup/office": "",
     }  # fmt: skip
     office.browser.application.config["PROPAGATE_EXCEPTIONS"] = False
     for _ in range(150):

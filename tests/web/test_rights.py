@@ -251,6 +251,8 @@ FIELDS = (
     *("title", "numbers", "extension", "departments", "languages", "choices", "mon", "always_open"),
     *("special_first", "special_last", "special_times", "menu_1", "ring_seconds", "ticket_digits"),
     *("duty_name", "duty_contacts", "weeks", "first_week", "date_first", "date_duty", "serial"),
+    *("block_number", "block_department", "callback_countries", "address_phone", "blind_key", "text"),
+    *("phone", "kind", "extra_prompts", "callback_confirmation", "attended_key"),
     *("office_name", "mail_host", "mail_port", "person", "hours"),
     *("change", "before", "part", "word", "host", "port", "security", "user", "sender", "seen", "recipient"),
     *("report_mailbox", "report_weekday", "mailbox", "retention_days", "public_status"),
