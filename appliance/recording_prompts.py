@@ -1,4 +1,4 @@
-"""A prompt recorded by phone: the page wishes for it, a phone rings, what is spoken there becomes the prompt."""
+"""A prompt recorded by phone: the page wishes for it, a phone rings, what is spoken becomes the prompt."""
 
 from __future__ import annotations
 

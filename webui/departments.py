@@ -254,7 +254,7 @@ def _form(form: Form, name: str) -> Response:
 
 
 def _prompts(box: Box | None, kind: str, always: list[str], language: str) -> list[tuple[str, str]]:
-    """The greetings, or extra sentences, there are, with what they say; those that are set always among them."""
+    """The greetings, or extra sentences, there are, with what they say; those that are set among them."""
     own = {key: change.text for (key, of), change in own_prompts.newest(store()).items() if of == language}
     said = box.prompt_texts() if box else {}
     keys = [key for key in (*said, *own_keys()) if key == kind or key.startswith(f"{kind}-") or key in always]

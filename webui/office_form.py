@@ -1,4 +1,4 @@
-"""The form of the office itself: who it is, whom it calls back, its blocks of numbers, and the keys to transfer."""
+"""The form of the office: who it is, whom it calls back, its blocks of numbers, the keys to transfer."""
 
 from __future__ import annotations
 

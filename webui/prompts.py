@@ -16,7 +16,7 @@ from appliance.store.liveness import supervisor_runs
 from appliance.store.office import office_facts
 from appliance.store.people import own_phone_first
 from webui.box import Box, CannotSpeak
-from webui.settings_form import slug
+from webui.settings_form import happens, slug
 from webui.texts import LANGUAGES
 from webui.visit import go, office, refusal, say, show, store, texts, user, who
 from webui.who_may import may_open
@@ -169,8 +169,7 @@ def upload(language: str, key: str) -> AnyResponse:
             "upload.long_music" if (reason, key) == ("long", MUSIC[0]) else f"upload.{reason}", 400
         )
     own_prompts.set_sound(store(), key, language, samples, by_page(who().name), times.now())
-    say("prompts.saved", prompt=key)
-    return _back(language, key)
+    return _done("saved", language, key)
 
 
 @pages.post("/<language>/<key>/speak")
@@ -191,8 +190,7 @@ def speak(language: str, key: str) -> AnyResponse:
         key_of = "speaking.failed" if box.voice else "speaking.no_voice"
         return refusal(key_of, 400 if box.voice else 409, package=box.voice_package)
     own_prompts.set_sound(store(), key, language, samples, by_page(who().name), times.now(), text=text)
-    say("prompts.saved", prompt=key)
-    return _back(language, key)
+    return _done("saved", language, key)
 
 
 @pages.post("/<language>/<key>/record")
@@ -221,8 +219,7 @@ def undo(language: str, key: str) -> AnyResponse:
         abort(400)
     if not own_prompts.undo(store(), key, language, int(seen), by_page(who().name)):
         return refusal("prompts.changed_meanwhile", 409)
-    say("prompts.undone", prompt=key)
-    return _back(language, key)
+    return _done("undone", language, key)
 
 
 @pages.post("/<language>/<key>/built-in")
@@ -230,8 +227,7 @@ def built_in(language: str, key: str) -> AnyResponse:
     """Let callers hear the built-in voice again; the recording can be brought back by undo."""
     _check(_box(), language, key)
     own_prompts.set_sound(store(), key, language, None, by_page(who().name), times.now())
-    say("prompts.built_in_again", prompt=key)
-    return _back(language, key)
+    return _done("built_in_again", language, key)
 
 
 def own_keys() -> list[str]:
@@ -261,6 +257,21 @@ def _check(box: Box, language: str, key: str) -> None:
 
 def _language(wish: str) -> str:
     return wish if wish in LANGUAGES else LANGUAGES[0]
+
+
+def is_heard(key: str, language: str) -> bool:
+    """Whether callers hear the newest change; who has made it waits a moment for that."""
+
+    def in_force() -> bool:
+        own = own_prompts.newest(store()).get((key, language))
+        return own is None or bool(own.in_force_at)
+
+    return happens(in_force)
+
+
+def _done(word: str, language: str, key: str) -> AnyResponse:
+    say("prompts.in_force" if is_heard(key, language) else f"prompts.{word}", prompt=key)
+    return _back(language, key)
 
 
 def _back(language: str, key: str) -> AnyResponse:

@@ -238,7 +238,7 @@ CREATE TABLE changes (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
   at TEXT NOT NULL DEFAULT ({NOW}),
   who TEXT NOT NULL DEFAULT '',
-  how TEXT NOT NULL CHECK (how IN ('page', 'command', 'phone', 'panel')),
+  how TEXT NOT NULL CHECK (how IN ('page', 'command', 'phone', 'panel', 'box')),
   subject TEXT NOT NULL,
   differences TEXT NOT NULL,
   reference INTEGER NOT NULL DEFAULT 0,

@@ -1,4 +1,4 @@
-"""The office's own form: blocks of direct numbers, callbacks, keys to transfer; a department's own prompts."""
+"""The office's form: blocks of direct numbers, callbacks, keys to transfer; a department's own prompts."""
 
 from __future__ import annotations
 
@@ -36,7 +36,9 @@ def test_everything_in_the_form_is_saved(office: SetUpOffice) -> None:
     assert saved["office"]["callback_confirmation"] is False
     assert saved["office"]["address_phone"] == "desk_2"
     assert saved["transfer"] == {"blind_key": "##", "attended_key": "*9"}
-    numbers = dict(office.db.execute("SELECT number, agent FROM numbers WHERE block = '+49931777'").fetchall())
+    numbers = dict(
+        office.db.execute("SELECT number, agent FROM numbers WHERE block = '+49931777'").fetchall()
+    )
     assert numbers["+4993177721"] == "anna"
     assert office.send(WHERE, office.form(WHERE)).status_code == 303
     assert office.document == saved, "sent as it is, nothing changes"

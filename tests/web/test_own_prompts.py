@@ -1,4 +1,4 @@
-"""Texts read by the built-in voice, greetings of one's own, music on hold, and any sound file by the browser."""
+"""Texts read by the built-in voice, greetings of one's own, music on hold; any sound file by the browser."""
 
 from __future__ import annotations
 
