@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +21,14 @@ from tests.calls.conftest import OFFICE, nothing_is_left, write_sound
 from tests.web.visiting import HERE, Visitor, post, visitor, words
 
 VOICE = speech_file("unassigned-number", "en")  # any sentence will do: it is recognised by its sound
+
+
+@pytest.fixture
+def office(make_office: Callable[..., SimulatedOffice]) -> Iterator[SimulatedOffice]:
+    """With the prompts as they are shipped, for own ones are written; a phone rings long enough to wait."""
+    office = make_office(OFFICE.replace("ring_seconds = 4", "ring_seconds = 20"), shipped=True)
+    yield office
+    nothing_is_left(office)
 
 
 @pytest.fixture
@@ -84,13 +92,10 @@ def test_who_does_not_answer_or_says_nothing_changes_nothing(office: SimulatedOf
 
 
 def test_a_text_that_was_read_and_music_of_ones_own_are_heard_by_the_next_caller(
-    make_office: Callable[..., SimulatedOffice], tmp_path: Path
+    office: SimulatedOffice, page: Visitor, tmp_path: Path
 ) -> None:
     with shown_progress("Voice") as progress:
         ensure_voice(progress)
-    office = make_office(OFFICE.replace("ring_seconds = 4", "ring_seconds = 20"))
-    page = visitor(office_page(office.settings))
-    page.sign_in(office.db, "ada")
     seconds = np.arange(4 * hearing.RATE) / hearing.RATE
     tune = sum(3000 * np.sin(2 * np.pi * hertz * seconds) for hertz in (310, 390, 520))
     write_sound(tmp_path / "tune.wav", tune)
@@ -111,4 +116,3 @@ def test_a_text_that_was_read_and_music_of_ones_own_are_heard_by_the_next_caller
         lambda: hearing.is_music(caller.heard()[-hearing.RATE :], heard_in(tmp_path / "tune.wav")),
     )
     caller.hangs_up()
-    nothing_is_left(office)
