@@ -26,6 +26,7 @@ from webui import (
     inbox,
     lines,
     mail,
+    manual,
     numbers,
     people,
     privacy,
@@ -111,7 +112,7 @@ def create_app(
     protection = CSRFProtect(app)
     for page in (
         *(signing_in, today, wall, inbox, setup, departments, agents, lines, prompts, numbers, people),
-        *(guide, system, changes, backup, mail, privacy, website),
+        *(guide, manual, system, changes, backup, mail, privacy, website),
     ):
         app.register_blueprint(page.pages)
     app.register_blueprint(agents.app_pages)

@@ -100,6 +100,7 @@ WHO_MAY: Final = {
     "changes.page": ADMIN,
     "changes.take_back": ADMIN,
     "guide.page": OFFICE,
+    "manual.page": OFFICE,
     "people.page": ADMIN,
     "people.set_person": ADMIN,
     "people.remove": ADMIN,

@@ -1,8 +1,8 @@
 """Measure how soon lamp and phone follow a click on the page: `python -m tests.web.measure`.
 
 A real office (Asterisk, supervisor, a registered phone), its page in real Chromium. Each click makes an agent
-available or away; the time runs from the click to the lamp on the page, and to the state that Asterisk shows the
-other phones (device state `Custom:presence-…`, by its manager). All clocks are this machine's.
+available or away; the time runs from the click to the lamp on the page, and to the state that Asterisk shows
+the other phones (device state `Custom:presence-…`, by its manager). All clocks are this machine's.
 """
 
 from __future__ import annotations

@@ -45,6 +45,8 @@ PAGES = {
     "lines": "/lines",
     "people": "/people",
     "guide": "/guide",
+    "manual": "/manual",
+    "music": "/prompts/music/music-on-hold",
     "password": "/my-password",
     "system": "/system",
     "changes": "/system/changes",
