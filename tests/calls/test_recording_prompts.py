@@ -112,6 +112,7 @@ def test_who_does_not_answer_or_says_nothing_changes_nothing(office: SimulatedOf
     assert own_prompts.newest(office.db) == {}
 
 
+@pytest.mark.timeout(300)  # the voice comes from Debian the first time
 def test_a_text_that_was_read_and_music_of_ones_own_are_heard_by_the_next_caller(
     office: SimulatedOffice, page: Visitor, tmp_path: Path
 ) -> None:

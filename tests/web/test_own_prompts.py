@@ -36,6 +36,7 @@ from webui.prompts import LONGEST_TEXT
 from webui.texts import TEXTS
 
 busy_office = busy
+TO_FETCH_SECONDS = 300  # the voice comes from Debian the first time
 VOICE = speech_file("leave-message", "de")
 
 
@@ -55,6 +56,7 @@ def refused(client: object, where: str, **form: str) -> str:
 # --- read by the built-in voice
 
 
+@pytest.mark.timeout(TO_FETCH_SECONDS)
 def test_a_text_is_read_and_kept_with_the_prompt(office: Small, voice: Voice) -> None:
     client, db, settings = office
     assert voice.name
@@ -120,6 +122,7 @@ def test_a_voice_that_goes_wrong_changes_nothing(
     assert own_prompts.newest(db) == {}
 
 
+@pytest.mark.timeout(TO_FETCH_SECONDS)
 def test_a_text_is_never_taken_for_an_option_and_the_voice_knows_nothing_of_us(
     voice: Voice, monkeypatch: pytest.MonkeyPatch
 ) -> None:
