@@ -48,9 +48,7 @@ class Voice:
 def find_voice() -> Voice | None:
     """The voice of this machine; None when there is none."""
     if pico := shutil.which("pico2wave"):
-        return Voice(
-            "pico2wave", lambda text, language, into: (pico, "-l", _PICO[language], "-w", f"{into}", "--", text)
-        )
+        return Voice("pico2wave", lambda text, of, into: (pico, "-l", _PICO[of], "-w", f"{into}", "--", text))
     if espeak := shutil.which(PACKAGE):
         return _espeak((espeak,))
     root = _cached()
