@@ -13,7 +13,8 @@ from appliance import office_page
 from appliance.mail.sound import write_mp3
 from appliance.own_prompts import bring_into_force
 from appliance.simulator import hearing
-from appliance.store import own_prompts, users
+from appliance.store import own_prompts, users, wishes
+from appliance.store.liveness import Alive
 from appliance.telephony.prompts.install import (
     MUSIC,
     MUSIC_ON_HOLD,
@@ -25,6 +26,7 @@ from appliance.telephony.prompts.sounds import samples
 from appliance.telephony.prompts.speech import speech_file
 from appliance.telephony.prompts.voice import CannotSpeak, Voice, ensure_voice, find_voice, speak
 from appliance.telephony.sandbox import shown_progress
+from tests.web.set_up_office import set_up_office
 from tests.web.test_browser import Office, context, signed_in
 from tests.web.test_browser import browser as browser
 from tests.web.test_browser import office as busy
@@ -133,6 +135,36 @@ def test_a_text_is_never_taken_for_an_option_and_the_voice_knows_nothing_of_us(
     assert find_voice() is not None
     with pytest.raises(CannotSpeak):
         speak(Voice("none", lambda *_: ("/nothing",)), "x", "de")
+
+
+# --- recorded by phone (the call itself: tests/calls/test_recording_prompts.py)
+
+
+def test_the_page_wishes_for_a_phone_to_ring_and_tells_how_that_ended(tmp_path: Path) -> None:
+    made = set_up_office(tmp_path)
+    client, db, where = made.browser, made.db, "/prompts/de/greeting"
+    de = TEXTS["de"]
+    assert refused(client, f"{where}/record", phone="nobody") == de("recording.no_phone")
+    assert refused(client, f"{where}/record", phone="desk_1") == de("recording.nobody_rings")
+    assert wishes.newest(db, "record prompt") is None
+    with Alive(tmp_path):
+        for _ in range(2):  # pressed twice it rings once
+            assert post(client, f"{where}/record", phone="desk_1").status_code == 303
+    (wish,) = wishes.unanswered(db, "record prompt")
+    assert wish.values == {"prompt": "greeting", "language": "de", "phone": "desk_1"}
+    waiting = client.get(f"{where}?lang=de")
+    assert waiting.headers["Refresh"] == "2"
+    assert words(waiting.get_data(as_text=True), "recording") == de("recording.rings")
+    assert 'id="recording"' not in made.get("/prompts/en/greeting"), "another prompt"
+    told = {"done": "recording.done", "no answer": "recording.no answer", "short": "upload.short"}
+    for word, sentence in told.items():
+        wishes.answer(db, wish.id, word)
+        page = client.get(f"{where}?lang=de")
+        assert words(page.get_data(as_text=True), "recording") == de(sentence)
+        assert "Refresh" not in page.headers
+    db.execute("UPDATE wishes SET asked_at = '2020-01-01T00:00:00.000Z'")
+    assert 'id="recording"' not in made.get(where), "that was long ago"
+    db.close()
 
 
 # --- one more greeting or sentence
