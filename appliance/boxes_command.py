@@ -14,6 +14,7 @@ from appliance.panel.bundle import install, make_bundle
 from appliance.settings import Settings
 from appliance.store import boxes as store
 from appliance.store import people, times
+from appliance.store.changes import BY_COMMAND
 from appliance.store.database import open_store
 from appliance.store.liveness import supervisor_runs
 
@@ -101,7 +102,7 @@ def unpair(settings: Settings, serial: str) -> None:
     """Make the box with this SERIAL number nobody's."""
     db = _store(settings)
     try:
-        store.unpair(db, serial)
+        store.unpair(db, serial, BY_COMMAND)
     except LookupError as error:
         raise _unknown(serial, db) from error
 

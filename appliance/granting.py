@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import secrets
+import sqlite3
 import ssl
 import threading
 from collections.abc import Callable, Mapping

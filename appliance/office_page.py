@@ -18,9 +18,16 @@ from appliance.settings import Settings
 from appliance.store.database import open_store
 from appliance.telephony.lines import words
 from appliance.telephony.lines.finding import find_cards, find_devices
-from appliance.telephony.prompts import recordings
+from appliance.telephony.prompts import recordings, voice
 from appliance.telephony.prompts.catalogue import LANGUAGES, load_catalogue
-from appliance.telephony.prompts.install import MissingPrompts, sound_file, source_of
+from appliance.telephony.prompts.install import (
+    MUSIC,
+    MUSIC_ON_HOLD,
+    MissingPrompts,
+    is_own_key,
+    sound_file,
+    source_of,
+)
 from appliance.telephony.prompts.sounds import samples
 from appliance.updating.progress import (
     BUSY,
@@ -32,7 +39,9 @@ from appliance.updating.progress import (
     write_state,
 )
 from webui import create_app
-from webui.box import BackupContents, BackupRefused, FoundLine, Heard, Renewal
+from webui.box import BackupContents, BackupRefused, CannotSpeak, FoundLine, Heard, Renewal
+
+_MUSIC_SECONDS = 20  # of music that came with the box the page plays so much: decoding takes its time
 
 
 class BoxOfSettings:
@@ -47,6 +56,17 @@ class BoxOfSettings:
         """What every prompt says, by key and language, in the order of the catalogue."""
         return {key: prompt.texts for key, prompt in self._catalogue.items()}
 
+    def has_prompt(self, key: str, language: str) -> bool:
+        """Whether there is such a prompt, or may be: also greetings and sentences of the office's own."""
+        if language == MUSIC:
+            return key == MUSIC_ON_HOLD
+        return language in LANGUAGES and (key in self._catalogue or is_own_key(key))
+
+    def prompt_source(self, key: str, language: str) -> str:
+        """Where the sound in force comes from: 'own', 'human', 'built in', 'music', '' for none."""
+        source = source_of(self._settings.prompts.resolve(), key, language, self._settings.own_recordings)
+        return MUSIC if language == MUSIC and source not in ("own", "") else source
+
     def prompt_sources(self) -> Mapping[tuple[str, str], str]:
         """Where the sound in force comes from: 'own', 'human', 'built in', '' for none."""
         target, own = self._settings.prompts.resolve(), self._settings.own_recordings
@@ -58,10 +78,11 @@ class BoxOfSettings:
 
     def prompt_sound(self, key: str, language: str) -> bytes | None:
         """The sound callers hear now, as a WAV file; None when there is none."""
-        if key not in self._catalogue or language not in LANGUAGES:
+        if not self.has_prompt(key, language):
             return None
+        longest = _MUSIC_SECONDS if self.prompt_source(key, language) == MUSIC else None
         try:
-            sound = samples(sound_file(self._settings.prompts, key, language))
+            sound = samples(sound_file(self._settings.prompts, key, language), longest)
         except (MissingPrompts, ValueError, OSError):
             return None
         return recordings.as_wav(sound.tobytes())
@@ -70,9 +91,32 @@ class BoxOfSettings:
         """A WAV file of samples as `to_prompt` gives them."""
         return recordings.as_wav(sound)
 
-    def to_prompt(self, content: bytes) -> bytes:
+    def to_prompt(self, content: bytes, key: str) -> bytes:
         """The samples of a prompt from a WAV file. Raises ValueError whose `reason` says what is wrong."""
+        if key == MUSIC_ON_HOLD:
+            return recordings.to_prompt(content, recordings.LONGEST_MUSIC_SECONDS)
         return recordings.to_prompt(content)
+
+    @property
+    def voice(self) -> str:
+        """The program that reads texts, '' when none is installed."""
+        found = voice.find_voice()
+        return found.name if found else ""
+
+    @property
+    def voice_package(self) -> str:
+        """The Debian package such a program is in."""
+        return voice.PACKAGE
+
+    def speak(self, text: str, language: str) -> bytes:
+        """The samples of a prompt in which the built-in voice reads this. Raises CannotSpeak."""
+        found = voice.find_voice()
+        try:
+            if found is None:
+                raise CannotSpeak(voice.PACKAGE)
+            return recordings.to_prompt(voice.speak(found, text, language))
+        except (voice.CannotSpeak, ValueError) as error:
+            raise CannotSpeak(str(error)) from error
 
     def message_sound(self, sound: str) -> Path | None:
         """The WAV file of a voice message, by what the store says of its sound; None when it is gone."""

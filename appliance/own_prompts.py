@@ -26,17 +26,21 @@ def bring_into_force(db: Database, settings: Settings) -> int:
     changes = [own for own in own_prompts.not_in_force(db) if _KEY.fullmatch(own.prompt)]
     if not changes:
         return 0
+    unused = []
     for own in changes:
         file = settings.own_recordings / own.language / f"{own.prompt}.wav"
         sound = own_prompts.sound(db, own.prompt, own.language)
         if sound is None:
-            files.remove(file)
+            unused.append(file)
         else:
             files.make_folder(file.parent)
             files.write_durably(file, as_wav(sound))
             file.chmod(0o644)  # Asterisk is another user
-    for passed_over in install_again(settings.prompts, recordings=settings.own_recordings):
+    recordings = settings.own_recordings
+    for passed_over in install_again(settings.prompts, recordings=recordings, without=unused):
         log.warning("%s is not played: %s", passed_over.path, passed_over.english)
+    for file in unused:
+        files.remove(file)  # behind the switch: until then callers hear it
     own_prompts.note_in_force(db, [own.id for own in changes], times.now())
     log.info("callers hear %d changed prompts from now on", len(changes))
     return len(changes)

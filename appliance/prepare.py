@@ -22,7 +22,7 @@ from appliance.telephony.lines.driver import configure_lines
 from appliance.telephony.lines.finding import find_cards
 from appliance.telephony.lines.outward import calls_pattern, channel_beginnings
 from appliance.telephony.lines.wiring import WiredLine, devices, template_values, wire
-from appliance.telephony.prompts.install import install_prompts
+from appliance.telephony.prompts.install import install_prompts, music_entries
 from appliance.telephony.sandbox import AsteriskProgram
 
 log = logging.getLogger(__name__)
@@ -35,9 +35,18 @@ def prepare_box(settings: Settings, program: AsteriskProgram) -> AsteriskInstanc
     another language instead. Lines whose card is not there, or which the driver refuses, are left
     out; the log says so.
     """
-    for folder in (settings.recordings, settings.own_recordings, settings.asterisk):
+    for folder in (
+        *(settings.recordings, settings.prompt_recordings),
+        *(settings.own_recordings, settings.asterisk),
+    ):
         folder.mkdir(parents=True, exist_ok=True)
-    install_prompts(settings.prompts, debian_sounds=program.sounds, recordings=settings.own_recordings)
+    pieces = sorted(program.music.iterdir())
+    install_prompts(
+        settings.prompts,
+        debian_sounds=program.sounds,
+        recordings=settings.own_recordings,
+        pieces=pieces,
+    )
     db = open_store(settings.store)
     wired, faults = wire(settings.card_lines, find_cards())
     template = box_templates().get_template("system.conf.j2")
@@ -57,7 +66,7 @@ def prepare_box(settings: Settings, program: AsteriskProgram) -> AsteriskInstanc
             "rtp_ports": settings.rtp_ports,
             "store": settings.store,
             "languages": ("de", "en"),
-            "music_pieces": sorted(str(piece.with_suffix("")) for piece in program.music.iterdir()),
+            "music_pieces": music_entries(settings.prompts, len(pieces)),
         },
     )
     db.close()

@@ -199,6 +199,11 @@ class Settings:
         return self.spool / "recordings"
 
     @property
+    def prompt_recordings(self) -> Path:
+        """Where Asterisk writes a prompt that is recorded by phone, until it is in the store."""
+        return self.spool / "prompts"
+
+    @property
     def prompts(self) -> Path:
         """The sounds in force, one folder per language."""
         return self.state / "prompts"

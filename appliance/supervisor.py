@@ -34,6 +34,7 @@ from appliance.panel.desk_boxes import DeskBoxes
 from appliance.panel.front_panel import FrontPanel
 from appliance.panel.gpio import NoGpio, is_a_pi, real_gpio
 from appliance.panel.pins import read_panel_pins
+from appliance.recording_prompts import RecordingPrompts
 from appliance.service_manager import FEED_SECONDS, Turns, news, notify
 from appliance.settings import Settings
 from appliance.status import look, troubles
@@ -146,6 +147,7 @@ class Supervisor:
         self.calling_back = CallingBack(
             settings, lambda: self.switchboard, self._orders_link, on_no_call=self._attempt_without_call
         )
+        self.recording_prompts = RecordingPrompts(settings, self._orders_link)
         lamps = CommittedLamps()
         self.front_panel = front_panel(settings, lamps, on_press=lambda: self.switchboard.look_now())
         self.desk_boxes = DeskBoxes(
@@ -190,6 +192,7 @@ class Supervisor:
                 "call": house.take_call,
                 "callback": self.calling_back.take_leg,
                 "outside": house.dial_outside,
+                "record": self.recording_prompts.take_leg,
             },
             on_turn=self._turns.of("fastagi"),
         )
@@ -210,6 +213,7 @@ class Supervisor:
             self._look_at_lines: _LOOK_AGAIN,
             self.calling_back.settle_vanished: _HALF_A_MINUTE,
             lambda _db: self.bookkeeper.take_left_over(self._recorded): _LOOK_AGAIN,
+            self.recording_prompts.look: _SOON,
             lambda db: bring_into_force(db, settings): _SOON,
             self._bring_settings_into_force: _SOON,
             self._say_what_needs_attention: _LOOK_AGAIN,

@@ -23,7 +23,7 @@ from typing import TypeVar
 from appliance.hotline.callbacks import Callback
 from appliance.hotline.directory import device_states
 from appliance.hotline.estimate import History
-from appliance.hotline.lamps import Pattern, line_lamp, picture
+from appliance.hotline.lamps import Pattern, line_lamp, phone_lamp, picture
 from appliance.hotline.line_states import PATIENCE, SIP, LineState, lines_lamp
 from appliance.hotline.matching import WaitingCaller, match
 from appliance.hotline.presence import Agent, PhoneState, Presence, Press, after_press, phone_state
@@ -34,7 +34,7 @@ from appliance.store.changes import BY_PANEL
 from appliance.store.database import data_version, not_durable, open_store
 from appliance.store.history import department_history
 from appliance.store.lines import line_states
-from appliance.store.office import address_phone, is_open, opened
+from appliance.store.office import address_phone, devices, is_open, opened
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -119,6 +119,7 @@ class Switchboard:
         self._seen_version = -1
         self._lamps: dict[str, Pattern] = {}
         self._line_states: list[LineState] = []
+        self._desks: dict[str, str] = {}  # every desk phone, and what Asterisk calls it
         self._night = False
         self._undelivered = 0
         self._opened: dict[str, bool] = {}
@@ -311,6 +312,7 @@ class Switchboard:
         self._undelivered = people.undelivered_messages(self._db)
         self._open_callbacks = callbacks.count_open(self._db)
         self._line_states = line_states(self._db)
+        self._desks = devices(self._db)
         self._follow_phones()
 
     def _phone_changed(self, phone: str, device_state: str, asked_at: float) -> None:
@@ -542,6 +544,11 @@ class Switchboard:
             now=self._clock(),
         )
         lamps["lines"] = lines_lamp(self._line_states, self._clock(), self._line_patience)
+        if self._asterisk_answers:  # else nobody knows
+            lamps |= {
+                f"phone:{name}": phone_lamp(self._phones.get(device, PhoneState.UNREACHABLE))
+                for name, device in self._desks.items()
+            }
         if lamps != self._lamps:
             with not_durable(self._db):
                 people.show_lamps(self._db, lamps, self._clock())

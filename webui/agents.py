@@ -14,13 +14,14 @@ from flask import Blueprint, Response, abort, current_app, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from appliance.store import boxes, times, users
+from appliance.store.changes import by_page
 from appliance.store.config_change import Document, digest, read_document, standing
 from appliance.store.liveness import supervisor_runs
 from webui import agent_form
 from webui.board import read_board
 from webui.settings_form import Form, Section, differences, posted, save, section_of, slug
 from webui.texts import LANGUAGES
-from webui.visit import go, office, part, refusal, say, show, store, texts
+from webui.visit import go, office, part, refusal, say, show, store, texts, who
 from webui.wording import Wording
 
 pages: Final = Blueprint("agents", __name__, url_prefix="/agents")
@@ -213,7 +214,7 @@ def unpair() -> AnyResponse:
     """A box is nobody's again; its lamp shows that."""
     serial = request.form.get("serial", "")
     try:
-        boxes.unpair(store(), serial)
+        boxes.unpair(store(), serial, by_page(who().name))
     except LookupError:
         return refusal("boxes.gone", 400)
     say("boxes.unpaired")
@@ -276,12 +277,21 @@ def _phone(name: str, address: str = "") -> Response:
     if section is None or box is None:
         abort(404)
     values: dict[str, Any] = {"phone": section, "server": _address(), "port": box.sip_port}
+    lamp = store().execute("SELECT pattern FROM lamps WHERE name = ?", [f"phone:{name}"]).fetchone()
+    runs = supervisor_runs(office().store_path.parent)
     owner = next((agent for agent in document.get("agent", []) if agent["phone"] == name), None)
     codes = {}
     if address:
         grandstream = part(current_app, "grandstream.xml", title=(owner or section)["name"], **values)
         codes = {"linphone": _code(address), "grandstream": _code(grandstream)}
-    return _show("phone.html", owner=owner, seen=digest(section), codes=codes, **values)
+    return _show(
+        "phone.html",
+        owner=owner,
+        seen=digest(section),
+        codes=codes,
+        lamp=lamp[0] if lamp and runs else "",
+        **values,
+    )
 
 
 def _code(text: str) -> str:

@@ -26,6 +26,7 @@ from webui import (
     inbox,
     lines,
     mail,
+    manual,
     numbers,
     people,
     privacy,
@@ -45,6 +46,7 @@ from webui.who_may import may_open
 
 LARGEST_UPLOADS: Final = {
     "prompts.upload": prompts.LARGEST_UPLOAD_BYTES,
+    "prompts.speak": prompts.LARGEST_TEXT_BYTES,
     "backup.upload": backup.LARGEST_UPLOAD_BYTES,
     "system.renew": backup.LARGEST_UPLOAD_BYTES,
 }
@@ -111,7 +113,7 @@ def create_app(
     protection = CSRFProtect(app)
     for page in (
         *(signing_in, today, wall, inbox, setup, departments, agents, lines, prompts, numbers, people),
-        *(guide, system, changes, backup, mail, privacy, website),
+        *(guide, manual, system, changes, backup, mail, privacy, website),
     ):
         app.register_blueprint(page.pages)
     app.register_blueprint(agents.app_pages)

@@ -74,6 +74,10 @@ class Renewal:
     is_going_on: bool
 
 
+class CannotSpeak(Exception):
+    """The built-in voice has made no sound of a text."""
+
+
 class Box(Protocol):
     """The sounds of the box and the texts they say, its dialog, and where phones register."""
 
@@ -84,17 +88,37 @@ class Box(Protocol):
     def prompt_texts(self) -> Mapping[str, Mapping[str, str]]:
         """What every prompt says, by key and language, in the order to show them."""
 
+    def has_prompt(self, key: str, language: str) -> bool:
+        """Whether there is such a prompt, or may be: also greetings and sentences of the office's own.
+
+        Music on hold is the prompt "music-on-hold" of the language "music".
+        """
+
     def prompt_sources(self) -> Mapping[tuple[str, str], str]:
         """Where the sound in force comes from: 'own', 'human', 'built in', '' for none."""
 
+    def prompt_source(self, key: str, language: str) -> str:
+        """The same for one, which need not be in the catalogue; 'music' for music that came with the box."""
+
     def prompt_sound(self, key: str, language: str) -> bytes | None:
-        """The sound callers hear now, as a WAV file; None when there is none."""
+        """The sound callers hear now, as a WAV file, of long music its beginning; None when there is none."""
 
     def as_wav(self, sound: bytes) -> bytes:
         """A WAV file of samples as `to_prompt` gives them."""
 
-    def to_prompt(self, content: bytes) -> bytes:
+    def to_prompt(self, content: bytes, key: str) -> bytes:
         """The samples of a prompt from a WAV file. Raises ValueError whose `reason` says what is wrong."""
+
+    @property
+    def voice(self) -> str:
+        """The program that reads texts, '' when none is installed."""
+
+    @property
+    def voice_package(self) -> str:
+        """The Debian package such a program is in."""
+
+    def speak(self, text: str, language: str) -> bytes:
+        """The samples of a prompt in which the built-in voice reads this. Raises CannotSpeak."""
 
     def message_sound(self, sound: str) -> Path | None:
         """The WAV file of a voice message, by what the store says of its sound; None when it is gone."""

@@ -13,6 +13,8 @@ from appliance.store import times
 from appliance.store.changes import SECRET, Author, Change, Difference, by_page, newest
 from appliance.store.office import office_facts
 from appliance.store.undoing import CannotUndo, can_undo, undo
+from webui.prompts import is_heard
+from webui.settings_form import comes_into_force
 from webui.texts import Texts
 from webui.visit import go, refusal, say, show, store, texts, who
 from webui.wording import Words
@@ -62,13 +64,25 @@ def take_back() -> AnyResponse:
     wish = request.form.get("change", "")
     if not (wish.isascii() and wish.isdigit() and len(wish) < 15):
         abort(400)
+    subject = next((found.subject for found in newest(store(), 1, int(wish) + 1)), "")
     try:
         undo(store(), int(wish), by_page(who().name), times.now())
     except CannotUndo as refused:
         details = " ".join(refused.details[texts().language])
         return refusal(f"cannot_undo.{refused.reason}", 409, details=details)
-    say("changes.done")
+    say("changes.done" if _is_in_force(subject) else "changes.saved")
     return go("/system/changes")
+
+
+def _is_in_force(subject: str) -> bool:
+    """Whether callers experience it already; who has undone something waits a moment for that."""
+    kind, _, rest = subject.partition(":")
+    if kind == "setup":
+        return comes_into_force()
+    if kind == "prompt":
+        language, _, key = rest.partition(":")
+        return is_heard(key, language)
+    return True
 
 
 def line_of(t: Texts, change: Change, titles: Mapping[str, Mapping[str, str]]) -> Line:
@@ -97,6 +111,8 @@ def _title(t: Texts, path: tuple[str, ...], titles: Mapping[str, Mapping[str, st
             return t("changes.setup")
         case ("user", name, *_):
             return t("changes.user", name=name)
+        case ("box", serial):
+            return t("changes.box", serial=serial)
         case ("prompt", language, prompt):
             return t("changes.prompt", prompt=prompt, language=t(f"prompts.in_{language}"))
         case ("office" | "mail" | "transfer" as kind, *_):

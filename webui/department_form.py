@@ -14,7 +14,8 @@ WHOLES: Final = (
     *("ticket_from", "callback_attempts"),
 )
 FLAGS: Final = ("closed_on_holidays", "ignores_night_switch", "announce_position", "announce_ticket")
-LISTS: Final = ("numbers", "ticket_prefixes", "extra_prompts")
+LISTS: Final = ("numbers", "ticket_prefixes")
+CHOSEN: Final = ("choices", "extra_prompts")
 MENU_KEYS: Final = "123456789"
 SPARE_ROWS: Final = 2
 LONGEST_ROWS: Final = 60  # so many special days can be entered
@@ -58,7 +59,7 @@ def values_of(section: Section) -> Values:
     values |= {name: str(section[name]) for name in WHOLES}
     values |= {name: "on" if section[name] else "" for name in FLAGS}
     values |= {name: ", ".join(section[name]) for name in LISTS}
-    values["choices"] = list(section["choices"])
+    values |= {name: list(section[name]) for name in CHOSEN}
     hours = section["hours"]
     values["always_open"] = "on" if hours == ALWAYS else ""
     values |= dict.fromkeys(DAYS, "")
@@ -89,7 +90,7 @@ def section_from(values: Values, before: Section) -> Section:
     section |= {name: whole(values[name]) for name in WHOLES}
     section |= {name: bool(values[name]) for name in FLAGS}
     section |= {name: words(values[name]) for name in LISTS}
-    section["choices"] = values["choices"]
+    section |= {name: values[name] for name in CHOSEN}
     section["menu"] = {key: values[f"menu_{key}"] for key in MENU_KEYS if values[f"menu_{key}"]}
     section["hours"] = ALWAYS if values["always_open"] else _hours(values)
     if not section["extension"]:

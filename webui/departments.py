@@ -13,7 +13,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from appliance.hotline.menu import menu_prompt
 from appliance.hotline.public_holidays import holiday_name
-from appliance.store import times
+from appliance.store import own_prompts, times
 from appliance.store.config_change import Document, digest, read_document, standing
 from appliance.store.config_hours import DAYS
 from appliance.store.liveness import supervisor_runs
@@ -22,6 +22,8 @@ from appliance.store.on_call import duties_now
 from appliance.store.schedule import department_hours
 from webui import department_form, rota_form
 from webui.board import read_board
+from webui.box import Box
+from webui.prompts import own_keys
 from webui.settings_form import Form, Section, Values, differences, index_of, posted, save, section_of, slug
 from webui.texts import LANGUAGES
 from webui.visit import go, office, show, store, texts
@@ -193,7 +195,7 @@ def ear(name: str) -> Response:
 
 
 def _posted() -> Values:
-    values = posted(department_form.NAMES, ["choices"])
+    values = posted(department_form.NAMES, department_form.CHOSEN)
     return values | {"special": department_form.special_rows(request.form)}
 
 
@@ -243,17 +245,23 @@ def _form(form: Form, name: str) -> Response:
         spare=department_form.SPARE_ROWS,
         menu_keys=[key for key in department_form.MENU_KEYS if key in "1234" or form.values[f"menu_{key}"]],
         others=[each for each in document.get("department", []) if each["name"] != name],
-        prompts=_own_choice(box.prompt_texts() if box else {}, form.values["greeting"], t.language),
+        prompts=_prompts(box, "greeting", [form.values["greeting"] or "greeting"], t.language),
+        extra=_prompts(box, "extra", ["try-later", *form.values["extra_prompts"]], t.language),
         has_voice=bool(menu_prompt(name)),
         duty=next((each for each in duties_now(store(), times.now()) if each.department == name), None),
         has_rota=section_of(document, "rota", name) is not None,
     )
 
 
-def _own_choice(said: Any, chosen: str, language: str) -> list[tuple[str, str]]:
-    """The greetings there are, with what they say; the one that is set is always among them."""
-    keys = [key for key in said if key.startswith("greeting") or key == chosen] or [chosen or "greeting"]
-    return [(key, said[key][language] if key in said else "") for key in keys]
+def _prompts(box: Box | None, kind: str, always: list[str], language: str) -> list[tuple[str, str]]:
+    """The greetings, or extra sentences, there are, with what they say; those that are set among them."""
+    own = {key: change.text for (key, of), change in own_prompts.newest(store()).items() if of == language}
+    said = box.prompt_texts() if box else {}
+    keys = [key for key in (*said, *own_keys()) if key == kind or key.startswith(f"{kind}-") or key in always]
+    return [
+        (key, said[key][language] if key in said else f"{key} {own.get(key, '')}".strip())
+        for key in dict.fromkeys([*keys, *always])
+    ]
 
 
 def _rota(form: Form, name: str) -> Response:

@@ -1,40 +1,65 @@
-"""Prompts: what callers hear, where it comes from, and the office's own recordings."""
+"""Prompts: what callers hear, where it comes from, and the office's own recordings, texts and music."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final
 
 from flask import Blueprint, Response, abort, request
 from werkzeug.wrappers import Response as AnyResponse
 
-from appliance.store import own_prompts, times
+from appliance.store import own_prompts, times, wishes
 from appliance.store.changes import by_page, newest
+from appliance.store.config_change import read_document
+from appliance.store.liveness import supervisor_runs
 from appliance.store.office import office_facts
-from webui.box import Box
+from appliance.store.people import own_phone_first
+from webui.box import Box, CannotSpeak
+from webui.settings_form import happens, slug
 from webui.texts import LANGUAGES
 from webui.visit import go, office, refusal, say, show, store, texts, user, who
 from webui.who_may import may_open
 from webui.wording import Words
 
+RECORD: Final = "record prompt"
+MUSIC: Final = ("music-on-hold", "music")
+KINDS: Final = ("greeting", "extra")
+LONGEST_TEXT: Final = 800
 LARGEST_UPLOAD_BYTES: Final = 24_000_000  # two minutes of 48 kHz stereo
+LARGEST_TEXT_BYTES: Final = 16_384  # of a form with a text: an umlaut takes six
+_TOLD: Final = timedelta(minutes=10)  # so long the page says how recording by phone has ended
 
 pages: Final = Blueprint("prompts", __name__, url_prefix="/prompts")
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One prompt in one language. `own` is the newest change, None when nobody ever changed it."""
+    """One prompt in one language. `own` is the newest change, None when nobody ever changed it.
+
+    `built_in` is the sentence of the catalogue, '' for one of the office's own and for music.
+    """
 
     key: str
-    text: str
+    language: str
+    built_in: str
     source: str
     own: own_prompts.OwnPrompt | None
+
+    @property
+    def text(self) -> str:
+        """What is said, as far as anybody has written it down."""
+        return (self.own.text if self.own else "") or self.built_in
 
     @property
     def waits(self) -> bool:
         """Whether a change is not in force yet."""
         return self.own is not None and not self.own.in_force_at
+
+    @property
+    def has_own(self) -> bool:
+        """Whether a sound of the office's own is what counts now."""
+        return self.own is not None and self.own.has_sound
 
     @property
     def can_undo(self) -> bool:
@@ -50,20 +75,34 @@ def page() -> Response:
     facts = office_facts(store())
     newest, sources = own_prompts.newest(store()), box.prompt_sources()
     wanted = request.args.get("search", "")[:80].strip()
-    lines = [
-        Line(key, said[language], sources.get((key, language), ""), newest.get((key, language)))
-        for key, said in box.prompt_texts().items()
-        if wanted.casefold() in f"{key} {said[language]}".casefold()
+    catalogue = box.prompt_texts()
+    own = [Line(key, language, "", box.prompt_source(key, language), newest.get((key, language)))
+           for key in own_keys() if box.has_prompt(key, language)]  # fmt: skip
+    lines = own + [
+        Line(key, language, said[language], sources.get((key, language), ""), newest.get((key, language)))
+        for key, said in catalogue.items()
     ]
     return show(
         "prompts.html",
-        lines=lines,
+        lines=[line for line in lines if wanted.casefold() in f"{line.key} {line.text}".casefold()],
+        music=Line(*MUSIC, "", box.prompt_source(*MUSIC), newest.get(MUSIC)),
         of=language,
         search=wanted,
         languages=LANGUAGES,
+        kinds=KINDS,
         may_change=may_open(user(), "prompts.upload"),
         w=Words(texts(), times.now(), facts.country, facts.time_zone),
     )
+
+
+@pages.post("/new")
+def add() -> AnyResponse:
+    """One more greeting, or sentence behind the choices: its page follows, on which it gets its sound."""
+    _box()
+    kind, name = request.form.get("kind", ""), request.form.get("name", "").strip()
+    if kind not in KINDS or not name:
+        return refusal("prompts.no_name", 400)
+    return go(f"/prompts/{_language(request.form.get('of', ''))}/{kind}-{slug(name)}")
 
 
 @pages.get("/<language>/<key>")
@@ -73,18 +112,31 @@ def one(language: str, key: str) -> Response:
     _check(box, language, key)
     facts = office_facts(store())
     subject = f"prompt:{language}:{key}"
-    return show(
+    recording = wishes.newest(store(), RECORD, prompt=key, language=language)
+    if recording and times.now() - times.from_text(recording.asked_at) > _TOLD:
+        recording = None
+    response = show(
         "prompt.html",
         line=Line(
             key,
-            box.prompt_texts()[key][language],
-            box.prompt_sources().get((key, language), ""),
+            language,
+            box.prompt_texts().get(key, {}).get(language, ""),
+            box.prompt_source(key, language),
             own_prompts.newest(store()).get((key, language)),
         ),
         of=language,
+        is_music=(key, language) == MUSIC,
         changes=list(reversed(newest(store(), 20, subject=subject))),
+        phones=own_phone_first(store(), who().agent),
+        recording=recording,
+        voice=box.voice,
+        voice_package=box.voice_package,
+        longest_text=LONGEST_TEXT,
         w=Words(texts(), times.now(), facts.country, facts.time_zone),
     )
+    if recording and recording.answer is None:
+        response.headers["Refresh"] = "2"
+    return response
 
 
 @pages.get("/<language>/<key>.wav")
@@ -110,11 +162,51 @@ def upload(language: str, key: str) -> AnyResponse:
     if file is None or not file.filename:
         return refusal("upload.none", 400)
     try:
-        samples = box.to_prompt(file.read())
+        samples = box.to_prompt(file.read(), key)
     except ValueError as error:
-        return refusal(f"upload.{getattr(error, 'reason', 'not wav')}", 400)
+        reason = getattr(error, "reason", "not wav")
+        return refusal(
+            "upload.long_music" if (reason, key) == ("long", MUSIC[0]) else f"upload.{reason}", 400
+        )
     own_prompts.set_sound(store(), key, language, samples, by_page(who().name), times.now())
-    say("prompts.saved", prompt=key)
+    return _done("saved", language, key)
+
+
+@pages.post("/<language>/<key>/speak")
+def speak(language: str, key: str) -> AnyResponse:
+    """Let the built-in voice read a text that somebody has written."""
+    box = _box()
+    _check(box, language, key)
+    if (key, language) == MUSIC:
+        abort(404)
+    text = " ".join(request.form.get("text", "").split())
+    if not text:
+        return refusal("speaking.empty", 400)
+    if len(text) > LONGEST_TEXT:
+        return refusal("speaking.long", 400, most=LONGEST_TEXT)
+    try:
+        samples = box.speak(text, language)
+    except CannotSpeak:
+        key_of = "speaking.failed" if box.voice else "speaking.no_voice"
+        return refusal(key_of, 400 if box.voice else 409, package=box.voice_package)
+    own_prompts.set_sound(store(), key, language, samples, by_page(who().name), times.now(), text=text)
+    return _done("saved", language, key)
+
+
+@pages.post("/<language>/<key>/record")
+def record(language: str, key: str) -> AnyResponse:
+    """Let a desk phone ring; what is spoken there after the tone becomes the prompt."""
+    _check(_box(), language, key)
+    phone = request.form.get("phone", "")
+    if phone not in {each["name"] for each in own_phone_first(store(), who().agent)}:
+        return refusal("recording.no_phone", 400)
+    if not supervisor_runs(office().store_path.parent):
+        return refusal("recording.nobody_rings", 409)
+    before = wishes.newest(store(), RECORD, prompt=key, language=language)
+    if before is None or before.answer is not None:
+        wishes.ask(
+            store(), RECORD, by_page(who().name), times.now(), prompt=key, language=language, phone=phone
+        )
     return _back(language, key)
 
 
@@ -127,8 +219,7 @@ def undo(language: str, key: str) -> AnyResponse:
         abort(400)
     if not own_prompts.undo(store(), key, language, int(seen), by_page(who().name)):
         return refusal("prompts.changed_meanwhile", 409)
-    say("prompts.undone", prompt=key)
-    return _back(language, key)
+    return _done("undone", language, key)
 
 
 @pages.post("/<language>/<key>/built-in")
@@ -136,8 +227,20 @@ def built_in(language: str, key: str) -> AnyResponse:
     """Let callers hear the built-in voice again; the recording can be brought back by undo."""
     _check(_box(), language, key)
     own_prompts.set_sound(store(), key, language, None, by_page(who().name), times.now())
-    say("prompts.built_in_again", prompt=key)
-    return _back(language, key)
+    return _done("built_in_again", language, key)
+
+
+def own_keys() -> list[str]:
+    """The greetings and sentences of the office's own: recorded, or wanted by a department."""
+    wanted = [
+        key
+        for section in read_document(store()).get("department", [])
+        for key in (section["greeting"], *section.get("extra_prompts", []))
+    ]
+    recorded = [key for (key, _), own in own_prompts.newest(store()).items() if own.has_sound]
+    return sorted(
+        {key for key in (*wanted, *recorded) if key.startswith(tuple(f"{kind}-" for kind in KINDS))}
+    )
 
 
 def _box() -> Box:
@@ -148,12 +251,27 @@ def _box() -> Box:
 
 
 def _check(box: Box, language: str, key: str) -> None:
-    if language not in LANGUAGES or key not in box.prompt_texts():
+    if not box.has_prompt(key, language):
         abort(404)
 
 
 def _language(wish: str) -> str:
     return wish if wish in LANGUAGES else LANGUAGES[0]
+
+
+def is_heard(key: str, language: str) -> bool:
+    """Whether callers hear the newest change; who has made it waits a moment for that."""
+
+    def in_force() -> bool:
+        own = own_prompts.newest(store()).get((key, language))
+        return own is None or bool(own.in_force_at)
+
+    return happens(in_force)
+
+
+def _done(word: str, language: str, key: str) -> AnyResponse:
+    say("prompts.in_force" if is_heard(key, language) else f"prompts.{word}", prompt=key)
+    return _back(language, key)
 
 
 def _back(language: str, key: str) -> AnyResponse:

@@ -126,14 +126,18 @@ def _change(
 
 def comes_into_force() -> bool:
     """Wait a moment until the supervisor and Asterisk work by what was saved; whether they do."""
-    if not supervisor_runs(office().store_path.parent):
-        return False
-    until = time.monotonic() + _IN_FORCE_SECONDS
-    while standing(store()).in_force_at is None and not standing(store()).refused:
-        if time.monotonic() > until:
+    happens(lambda: standing(store()).in_force_at is not None or bool(standing(store()).refused))
+    return standing(store()).in_force_at is not None
+
+
+def happens(has_happened: Callable[[], bool]) -> bool:
+    """Wait a moment for what only the supervisor can do; whether it has happened."""
+    until = time.monotonic() + (_IN_FORCE_SECONDS if supervisor_runs(office().store_path.parent) else 0.0)
+    while not has_happened():
+        if time.monotonic() >= until:
             return False
         time.sleep(_LOOK_SECONDS)
-    return standing(store()).in_force_at is not None
+    return True
 
 
 def in_words(problem: Problem, t: Texts) -> str:

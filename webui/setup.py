@@ -11,14 +11,14 @@ from appliance.store import times
 from appliance.store.config_change import Document, digest, read_document, standing, write_numbers_whole
 from appliance.store.config_errors import Problem
 from appliance.store.office import office_facts
-from webui import agent_form, department_form
-from webui.settings_form import Form, Section, Values, differences, posted, save, slug, whole, words
+from webui import agent_form, department_form, office_form
+from webui.office_form import OFFICE
+from webui.settings_form import Form, differences, posted, save, slug, whole, words
 from webui.visit import go, show, store, texts
 from webui.wording import Words
 
 pages: Final = Blueprint("setup", __name__, url_prefix="/setup")
 
-OFFICE: Final = ("name", "country", "state", "area_code", "language")
 MAIL: Final = ("host", "port", "security", "user", "password", "sender")
 OTHERS: Final = ("title", "numbers", "hours", "mailbox", "person", "extension")
 FIELDS: Final = (*(f"office_{key}" for key in OFFICE), *(f"mail_{key}" for key in MAIL), *OTHERS)
@@ -68,52 +68,47 @@ def answer() -> AnyResponse:
 
 @pages.get("/office")
 def office() -> AnyResponse:
-    """Name, place and language of the office."""
-    section = read_document(store()).get("office")
-    if section is None:
+    """Name, place and language of the office, its blocks of numbers, callbacks, and keys to transfer."""
+    document = read_document(store())
+    if not document:
         return go("/setup")
-    return _office_form(Form(_office_values(section), seen=digest(section)))
+    return _office_form(Form(office_form.values_of(document), seen=digest(office_form.sections(document))))
 
 
 @pages.post("/office")
 def change_office() -> AnyResponse:
     """Change them; the telephone numbers stay what they are."""
-    form = Form(posted(f"office_{key}" for key in OFFICE), seen=request.form.get("seen", ""))
+    values = posted(office_form.NAMES) | {"blocks": office_form.block_rows(request.form)}
+    form = Form(values, seen=request.form.get("seen", ""))
     if not read_document(store()):
         return go("/setup")
 
     def edit(document: Document) -> None:
+        same_blocks = values["blocks"] == office_form.values_of(document)["blocks"]
         write_numbers_whole(store(), document)
-        document["office"] |= {key: form.values[f"office_{key}"] for key in OFFICE}
+        whole = document.get("block", [])
+        office_form.write(document, values)
+        if same_blocks:
+            document["block"] = whole  # they mean the same wherever the office is now
 
-    if not save(
-        edit,
-        form,
-        section=lambda document: document["office"],
-        field_of=_field_of_office,
-        t=texts(),
-    ):
-        now = read_document(store())["office"]
+    if not save(edit, form, section=office_form.sections, field_of=office_form.field_of, t=texts()):
+        now = read_document(store())
         if form.somebody_else:
-            form.seen, form.meanwhile = digest(now), differences(form.values, _office_values(now))
+            form.seen = digest(office_form.sections(now))
+            form.meanwhile = differences(form.values, office_form.values_of(now))
         return _office_form(form)
     return go("/setup/office")
 
 
-def _office_values(section: Section) -> Values:
-    return {f"office_{key}": section[key] for key in OFFICE}
-
-
-def _field_of_office(problem: Problem) -> str | None:
-    return _field_of(problem) if problem.path[:1] == ("office",) else None
-
-
 def _office_form(form: Form) -> Response:
-    facts, now = office_facts(store()), times.now()
+    facts, now, document = office_facts(store()), times.now(), read_document(store())
     return show(
         "office.html",
         400 if form.is_wrong else 200,
         form=form,
+        departments=document["department"],
+        phones=[(phone["name"], phone["extension"]) for phone in document["phone"]],
+        spare=office_form.SPARE_ROWS,
         standing=standing(store()),
         text=times.to_text,
         w=Words(texts(), now, facts.country, facts.time_zone),

@@ -125,6 +125,7 @@ def show(template: str, status: int = 200, **values: Any) -> Response:
         parts=parts,
         place="system" if request.blueprint in SYSTEM else request.blueprint,
         here=request.blueprint,
+        has_manual=request.blueprint in {*PLACES, *SYSTEM, "setup"},
         csrf=csrf(),
         said=_said(),
         address_in=_address_in,

@@ -22,6 +22,19 @@ class Pattern(StrEnum):
     ON = "on"
 
 
+_PHONES = {
+    PhoneState.IDLE: Pattern.GREEN,
+    PhoneState.RINGING: Pattern.GREEN_BLINKING,
+    PhoneState.IN_CALL: Pattern.RED,
+    PhoneState.UNREACHABLE: Pattern.OFF,
+}
+
+
+def phone_lamp(state: PhoneState) -> Pattern:
+    """A desk phone as the page shows it: green registered and idle, red in use, off not registered."""
+    return _PHONES[state]
+
+
 def agent_lamp(agent: Agent, now: datetime, *, callers_wait: bool = False) -> Pattern:
     """The lamp at an agent's button.
 

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from sqlite_utils import Database
 
 from appliance.hotline.presence import Press
+from appliance.store.changes import BY_BOX, Author, Difference, note
 from appliance.store.database import exclusive
 from appliance.store.times import from_text, to_text
 
@@ -74,14 +75,18 @@ def begin_pairing(db: Database, agent: str, now: datetime) -> Pairing:
     return pairing
 
 
-def pair(db: Database, serial: str, agent: str) -> None:
-    """The box is this agent's. Raises LookupError for an unknown box."""
-    _change(db, serial, "agent = ?", agent)
+def pair(db: Database, serial: str, agent: str, by: Author = BY_BOX) -> None:
+    """The box is this agent's, '' for nobody's; it is noted by whom. Raises LookupError for no known box."""
+    with exclusive(db):
+        row = db.execute("SELECT agent FROM boxes WHERE serial = ?", [serial]).fetchone()
+        _change(db, serial, "agent = ?", agent)
+        if row[0] != agent:
+            note(db, by, f"box:{serial}", [Difference(("box", serial), row[0] or None, agent or None)])
 
 
-def unpair(db: Database, serial: str) -> None:
+def unpair(db: Database, serial: str, by: Author) -> None:
     """The box is nobody's. Raises LookupError for an unknown box."""
-    _change(db, serial, "agent = ?", "")
+    pair(db, serial, "", by)
 
 
 def set_sound(db: Database, serial: str, *, on: bool) -> None:

@@ -26,7 +26,7 @@ _NAMED: Final = ("department", "block", "phone", "agent", "rota")
 class Author:
     """Who makes a change: the user's or phone's `name`, '' when nobody knows; and `how`.
 
-    `how` is page, command, phone or panel.
+    `how` is page, command, phone, panel or box.
     """
 
     name: str
@@ -35,6 +35,7 @@ class Author:
 
 BY_COMMAND: Final = Author("", "command")
 BY_PANEL: Final = Author("", "panel")
+BY_BOX: Final = Author("", "box")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +85,9 @@ def note(
 ) -> int:
     """Note a change; call it in the transaction that makes it. Returns its number.
 
-    `subject` is what it is about: "setup", "night", "user:ada", "prompt:de:greeting". `reference` is for
-    who undoes it: the row of a recording. `undoes` is the number of a change that this one takes back.
+    `subject` is what it is about: "setup", "night", "user:ada", "prompt:de:greeting", "box:SERIAL".
+    `reference` is for who undoes it: the row of a recording. `undoes` is the number of a change that this
+    one takes back.
     """
     with exclusive(db):
         row = db.execute(

@@ -238,7 +238,7 @@ CREATE TABLE changes (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
   at TEXT NOT NULL DEFAULT ({NOW}),
   who TEXT NOT NULL DEFAULT '',
-  how TEXT NOT NULL CHECK (how IN ('page', 'command', 'phone', 'panel')),
+  how TEXT NOT NULL CHECK (how IN ('page', 'command', 'phone', 'panel', 'box')),
   subject TEXT NOT NULL,
   differences TEXT NOT NULL,
   reference INTEGER NOT NULL DEFAULT 0,
@@ -563,7 +563,8 @@ CREATE TRIGGER callback_forgotten AFTER DELETE ON callbacks BEGIN
     WHERE subject = 'callback:' || OLD.id; END;
 CREATE TABLE wishes (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
-  kind TEXT NOT NULL CHECK (kind IN ('restart', 'test mail', 'restore', 'forget number', 'factory reset')),
+  kind TEXT NOT NULL CHECK (kind IN
+    ('restart', 'test mail', 'restore', 'forget number', 'factory reset', 'record prompt')),
   detail TEXT NOT NULL,
   who TEXT NOT NULL,
   how TEXT NOT NULL,
@@ -573,8 +574,9 @@ CREATE TABLE wishes (
 CREATE TABLE own_prompts (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
   prompt TEXT NOT NULL,
-  language TEXT NOT NULL CHECK (language IN ('de', 'en')),
+  language TEXT NOT NULL CHECK (language IN ('de', 'en', 'music')),
   sound BLOB,
+  text TEXT NOT NULL DEFAULT '',
   set_by TEXT NOT NULL,
   set_at TEXT NOT NULL,
   in_force_at TEXT NOT NULL DEFAULT ''

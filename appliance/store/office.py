@@ -62,6 +62,17 @@ def address_phone(db: Database) -> str:
     return str(row[0]) if row else ""
 
 
+def devices(db: Database) -> dict[str, str]:
+    """Every desk phone, and what Asterisk calls it."""
+    return dict(db.execute("SELECT phone, device FROM devices ORDER BY phone").fetchall())
+
+
+def device_of(db: Database, phone: str) -> str:
+    """What Asterisk calls the phone of this name; '' when there is none."""
+    row = db.execute("SELECT device FROM devices WHERE phone = ?", [phone]).fetchone()
+    return str(row[0]) if row else ""
+
+
 def callback_rules(db: Database) -> CallbackRules:
     """Whom the office may call back; only its own country when no configuration was imported yet."""
     facts = office_facts(db)

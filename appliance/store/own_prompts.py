@@ -19,7 +19,10 @@ KEPT_VERSIONS = 3
 
 @dataclass(frozen=True, slots=True)
 class OwnPrompt:
-    """The newest change of one prompt in one language. `versions` counts those kept, this one included."""
+    """The newest change of one prompt in one language. `versions` counts those kept, this one included.
+
+    `text` is what the built-in voice has read for it, '' for a recording or the catalogue's own sentence.
+    """
 
     id: int
     prompt: str
@@ -29,12 +32,13 @@ class OwnPrompt:
     set_at: str
     in_force_at: str
     versions: int
+    text: str = ""
 
 
 def newest(db: Database) -> dict[tuple[str, str], OwnPrompt]:
     """The newest change of every prompt that was ever changed, by key and language."""
     rows = db.query("""
-        SELECT id, prompt, language, sound NOT NULL AS has_sound, set_by, set_at, in_force_at,
+        SELECT id, prompt, language, sound NOT NULL AS has_sound, set_by, set_at, in_force_at, text,
           (SELECT count(*) FROM own_prompts AS all_of WHERE all_of.prompt = o.prompt
              AND all_of.language = o.language) AS versions
         FROM own_prompts AS o WHERE id = (SELECT max(id) FROM own_prompts AS later
@@ -46,14 +50,25 @@ def newest(db: Database) -> dict[tuple[str, str], OwnPrompt]:
 
 
 def set_sound(
-    db: Database, prompt: str, language: str, sound: bytes | None, by: Author, now: datetime
+    db: Database,
+    prompt: str,
+    language: str,
+    sound: bytes | None,
+    by: Author,
+    now: datetime,
+    *,
+    text: str = "",
 ) -> None:
-    """Commit a recording (8000 samples a second, 16 bit, little end first), None for the built-in voice."""
+    """Commit a recording (8000 samples a second, 16 bit, little end first), None for the built-in voice.
+
+    With `text` it is the built-in voice that reads this.
+    """
     with exclusive(db):
         before = _heard(db, prompt, language)
         row = db.execute(
-            "INSERT INTO own_prompts (prompt, language, sound, set_by, set_at) VALUES (?, ?, ?, ?, ?)",
-            [prompt, language, sound, by.name, to_text(now)],
+            "INSERT INTO own_prompts (prompt, language, sound, text, set_by, set_at)"
+            " VALUES (?, ?, ?, ?, ?, ?)",
+            [prompt, language, sound, text, by.name, to_text(now)],
         ).lastrowid
         db.execute(
             "DELETE FROM own_prompts WHERE prompt = ?1 AND language = ?2 AND id NOT IN "

@@ -17,6 +17,7 @@ from appliance.store.database import exclusive
 from appliance.store.times import to_text
 
 KINDS: Final = ("restart", "test mail", "restore", "forget number", "factory reset")
+"""What is done one after the other; "record prompt" is done meanwhile: it takes as long as a person does."""
 _KEPT: Final = timedelta(days=1)
 
 
@@ -45,13 +46,20 @@ def ask(db: Database, kind: str, by: Author, now: datetime, **values: Any) -> in
 
 
 def waiting(db: Database) -> Wish | None:
-    """The oldest wish without an answer."""
-    return next(_wishes(db, "answer = '' ORDER BY id LIMIT 1"), None)
+    """The oldest wish without an answer, of those that are done one after the other."""
+    which = f"answer = '' AND kind IN ({', '.join('?' * len(KINDS))}) ORDER BY id LIMIT 1"
+    return next(_wishes(db, which, *KINDS), None)
 
 
-def newest(db: Database, kind: str) -> Wish | None:
-    """The newest wish of a kind, with its answer if there is one."""
-    return next(_wishes(db, "kind = ? ORDER BY id DESC LIMIT 1", kind), None)
+def unanswered(db: Database, kind: str) -> list[Wish]:
+    """Every wish of a kind without an answer, the oldest first."""
+    return list(_wishes(db, "answer = '' AND kind = ? ORDER BY id", kind))
+
+
+def newest(db: Database, kind: str, **about: Any) -> Wish | None:
+    """The newest wish of a kind, with its answer if there is one; of those with these values, where given."""
+    found = _wishes(db, "kind = ? ORDER BY id DESC", kind)
+    return next((wish for wish in found if about.items() <= wish.values.items()), None)
 
 
 def wish(db: Database, number: int) -> Wish | None:
@@ -62,8 +70,8 @@ def wish(db: Database, number: int) -> Wish | None:
 def answer(db: Database, number: int, word: str, **values: Any) -> None:
     """Commit what came of a wish; what it was about is forgotten with that."""
     db.execute(
-        "UPDATE wishes SET answer = ?, detail = CASE kind WHEN 'restart' THEN detail ELSE '{}' END"
-        " WHERE id = ?",
+        "UPDATE wishes SET answer = ?,"
+        " detail = CASE WHEN kind IN ('restart', 'record prompt') THEN detail ELSE '{}' END WHERE id = ?",
         [json.dumps({"word": word, **values}, ensure_ascii=False), number],
     )
 

@@ -52,6 +52,9 @@ def test_phones_and_extensions_change_under_a_conversation(office: SimulatedOffi
     assert "ein-neues-Kennwort" in office.asterisk.ask("pjsip show auth desk_2")
     assert "'29'" in known
     assert "'23'" not in known
+    office.lamp_is("phone:desk_1", "red")
+    office.lamp_is("phone:desk_2", "green")
+    office.lamp_is("phone:desk_9", "off")
     caller.says(VOICE)
     desk.hears_sound(VOICE)
     desk.hangs_up()

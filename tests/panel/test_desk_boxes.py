@@ -12,6 +12,7 @@ from appliance.hotline.ringing import Ring
 from appliance.panel.bundle import make_bundle
 from appliance.simulator.desk_box import SimulatedBox
 from appliance.store import boxes, people, times
+from appliance.store.changes import BY_COMMAND
 from tests.panel.conftest import ANNAS, BERTS, Desks
 
 CALLER = WaitingCaller("1.0", "support", "de", datetime(2026, 11, 24, 12, 0, tzinfo=UTC))
@@ -91,7 +92,7 @@ def test_a_new_box_is_paired_by_pressing_its_button(desks: Desks) -> None:
     assert desks.presence("anna") == "offline", "the press was for pairing"
     box.presses()
     box.shows("green")
-    boxes.unpair(desks.db, ANNAS)
+    boxes.unpair(desks.db, ANNAS, BY_COMMAND)
     box.shows("violet pulse")
 
 

@@ -15,6 +15,7 @@ from appliance.panel.desk_boxes import PortDesk, meaning
 from appliance.panel.line import Shown
 from appliance.panel.messages import Lamp, Length, Press
 from appliance.store import boxes, people, times
+from appliance.store.changes import BY_COMMAND
 from appliance.store.database import open_store
 from tests.unit.seed import seeded_store
 
@@ -82,13 +83,13 @@ def test_a_contact_that_cannot_stop_does_not_fill_the_store(db: Database, desk: 
 
 
 def test_a_press_on_nobodys_box_is_nobodys(db: Database, desk: PortDesk) -> None:
-    boxes.unpair(db, ANNAS)
+    boxes.unpair(db, ANNAS, BY_COMMAND)
     assert desk.take(ANNAS, 7, [press(1)]) == 1
     assert people.take_presses(db) == []
 
 
 def test_only_a_press_on_a_lamp_that_asks_for_it_pairs(db: Database, desk: PortDesk) -> None:
-    boxes.unpair(db, ANNAS)
+    boxes.unpair(db, ANNAS, BY_COMMAND)
     assert desk.shown(ANNAS) == Shown(Lamp.UNPAIRED)
     boxes.begin_pairing(db, "bert", times.now())
     assert desk.shown(ANNAS) == Shown(Lamp.PAIRING)
@@ -102,7 +103,7 @@ def test_only_a_press_on_a_lamp_that_asks_for_it_pairs(db: Database, desk: PortD
 
 
 def test_pairing_ends_by_itself(db: Database, desk: PortDesk) -> None:
-    boxes.unpair(db, ANNAS)
+    boxes.unpair(db, ANNAS, BY_COMMAND)
     boxes.begin_pairing(db, "bert", times.now() - timedelta(seconds=boxes.PAIRING_SECONDS))
     assert desk.shown(ANNAS) == Shown(Lamp.UNPAIRED)
     desk.take(ANNAS, 7, [press(1, Lamp.PAIRING)])

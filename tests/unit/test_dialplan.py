@@ -16,14 +16,15 @@ from appliance.hotline.presence import Presence
 from appliance.hotline.reopening import REOPENING_KEYS
 from appliance.store import people, times
 from appliance.store.database import open_store
-from appliance.telephony import asking, callback_call, dialog, on_call_ring
+from appliance.telephony import asking, callback_call, dialog, on_call_ring, record_call
 from appliance.telephony.box import DIALPLAN
 from appliance.telephony.prompts.catalogue import load_catalogue
 from tests.unit.seed import seeded_store
 
 FLOOR = DIALPLAN.read_text()
 DIALOGS = [
-    Path(module.__file__).read_text() for module in (dialog, asking, callback_call, on_call_ring, house)
+    Path(module.__file__).read_text()
+    for module in (dialog, asking, callback_call, on_call_ring, record_call, house)
 ]
 
 # What no dialog names: a department's own greeting and extra prompts, and what is made of values.

@@ -63,6 +63,7 @@ class Fields(HTMLParser):
         self.action, self.inside = action, False
         self.values: dict[str, Any] = {}
         self.select = ""
+        self.chosen: str | None = None
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         has = dict(attrs)
@@ -77,11 +78,13 @@ class Fields(HTMLParser):
         elif tag == "input" and name:
             self._add(name, has.get("value") or "")
         elif tag == "select":
-            self.select = name
-        elif tag == "option" and ("selected" in has or self.select not in self.values):
-            self.values[self.select] = has.get("value") or ""
+            self.select, self.chosen = name, None
+        elif tag == "option" and ("selected" in has or self.chosen is None):
+            self.chosen = has.get("value") or ""
 
     def handle_endtag(self, tag: str) -> None:
+        if tag == "select" and self.inside and self.chosen is not None:
+            self._add(self.select, self.chosen)
         if tag == "form":
             self.inside = False
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import re
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
@@ -14,9 +15,10 @@ from appliance.hotline.line_states import LineState, Trouble
 from appliance.store import boxes, times, users
 from appliance.store.config_change import read_document
 from appliance.store.lines import keep_line_states
+from appliance.store.liveness import Alive
 from tests.web.set_up_office import SetUpOffice
 from tests.web.test_rights import FIELDS, NASTY
-from tests.web.visiting import HERE, element, visitor, words
+from tests.web.visiting import HERE, element, lamp, visitor, words
 from webui.texts import TEXTS
 
 de = TEXTS["de"]
@@ -243,7 +245,7 @@ def test_whatever_is_sent_to_the_forms_is_answered_in_words(office: SetUpOffice)
     dice = random.Random("forms")
     forms = {
         "/departments/accounting": "", "/departments/new": "", "/departments/support/rota": "",
-        "/agents/anna": "", "/agents/new": "", "/agents": "/agents/phones",
+        "/agents/anna": "", "/agents/new": "", "/agents": "/agents/phones", "/setup/office": "",
     }  # fmt: skip
     office.browser.application.config["PROPAGATE_EXCEPTIONS"] = False
     for _ in range(150):
@@ -258,3 +260,18 @@ def test_whatever_is_sent_to_the_forms_is_answered_in_words(office: SetUpOffice)
         assert "<script>alert" not in text_of(answer)
         assert office.document
     assert element(office.get("/departments"), "departments")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "sentence"),
+    [("green", "state_green"), ("green blinking", "state_green_blinking"), ("red", "state_red"),
+     ("off", "state_off"), ("", "state_unknown")],
+)  # fmt: skip
+def test_a_phones_page_says_whether_it_is_registered(
+    office: SetUpOffice, tmp_path: Path, pattern: str, sentence: str
+) -> None:
+    if pattern:
+        lamp(office.db, "phone:desk_1", pattern)
+    with Alive(tmp_path):
+        assert words(office.get("/agents/phones/desk_1"), "registered") == de(f"phone.{sentence}")
+    assert words(office.get("/agents/phones/desk_1"), "registered") == de("phone.state_unknown")

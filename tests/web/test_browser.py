@@ -45,6 +45,8 @@ PAGES = {
     "lines": "/lines",
     "people": "/people",
     "guide": "/guide",
+    "manual": "/manual",
+    "music": "/prompts/music/music-on-hold",
     "password": "/my-password",
     "system": "/system",
     "changes": "/system/changes",
@@ -276,11 +278,14 @@ def test_a_greeting_is_uploaded_and_undone(browser: Browser, office: Office, scr
     window = context(browser, java_script_enabled=script)
     page = signed_in(office, window)
     page.goto(office.address("/prompts/de/closed"))
-    file = page.get_by_label("WAV-Datei")
+    file = page.get_by_label("Tondatei" if script else "WAV-Datei")
     file.set_input_files({"name": "brief.wav", "mimeType": "audio/wav", "buffer": b"Sehr geehrte Damen"})
     page.get_by_role("button", name="Aufnahme verwenden").click()
-    expect(page.locator("#reason")).to_have_text("Das ist keine WAV-Datei. Es wurde nichts geändert.")
-    page.go_back()
+    if script:
+        expect(page.locator("#undecoded")).to_contain_text("kann Ihr Browser nicht abspielen")
+    else:
+        expect(page.locator("#reason")).to_have_text("Das ist keine WAV-Datei. Es wurde nichts geändert.")
+        page.go_back()
     file.set_input_files({"name": "zu.wav", "mimeType": "audio/wav", "buffer": tone(0.6)})
     page.get_by_role("button", name="Aufnahme verwenden").click()
     expect(page.locator("main")).to_contain_text("gespeichert, Anrufer hören noch das Alte")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -9,10 +11,12 @@ from pathlib import Path
 import pytest
 from sqlite_utils import Database
 
-from appliance.store import night, own_prompts, times, users
+from appliance.store import boxes, night, own_prompts, times, users
 from appliance.store.changes import Author, by_page, newest
 from appliance.store.config import export_config, import_config, read_config
+from appliance.store.config_change import not_in_force, note_in_force
 from appliance.store.database import open_store
+from appliance.store.liveness import Alive
 from tests.web.visiting import Visitor, post, visitor, words
 from webui import create_app
 from webui.texts import TEXTS
@@ -68,7 +72,7 @@ def test_undo_by_its_button_and_the_reason_when_it_no_longer_fits(admin: Visitor
     assert post(admin, "/system/changes/undo", change=str(number)).status_code == 303
     assert export_config(db).departments[0].title == "Technik"
     assert newest(db, 1)[0].by == by_page("ada")
-    assert TEXTS["de"]("changes.done") in page(admin)
+    assert TEXTS["de"]("changes.saved") in page(admin), "nobody runs who could bring it into force"
     assert "rückgängig gemacht" in words(page(admin), f"change-{number}")
     again = post(admin, "/system/changes/undo", change=str(number))
     assert again.status_code == 409
@@ -97,3 +101,33 @@ def test_older_changes_are_on_further_pages(admin: Visitor, db: Database) -> Non
     older = first.split('href="/system/changes?before=')[1].split('"')[0]
     rest = admin.get(f"/system/changes?before={older}").get_data(as_text=True)
     assert rest.count('class="card change') == 12  # with the first set-up, and that Ada may sign in
+
+
+def test_who_undoes_is_told_when_it_is_in_force(admin: Visitor, db: Database, tmp_path: Path) -> None:
+    number = retitle(db, "Hilfe")
+
+    def bring_into_force() -> None:
+        other = open_store(tmp_path / "store.db")
+        while export_config(other).departments[0].title == "Hilfe":
+            time.sleep(0.01)
+        note_in_force(other, not_in_force(other), times.now())
+        other.close()
+
+    with Alive(tmp_path):
+        supervisor = threading.Thread(target=bring_into_force)
+        supervisor.start()
+        post(admin, "/system/changes/undo", change=str(number))
+        supervisor.join()
+    assert TEXTS["de"]("changes.done") in page(admin)
+
+
+def test_whose_a_desk_box_is_stands_there_as_well(admin: Visitor, db: Database) -> None:
+    boxes.note_there(db, "0a0a", "/dev/x", "1", times.now())
+    boxes.pair(db, "0a0a", "anna")
+    paired = newest(db, 1)[0]
+    assert "Tischkästchen 0a0a" in words(page(admin), f"change-{paired.id}")
+    assert "am Kästchen selbst" in words(page(admin), f"change-{paired.id}")
+    assert post(admin, "/agents/unpair", serial="0a0a").status_code == 303
+    unpaired = newest(db, 1)[0]
+    assert (unpaired.by, unpaired.differences[0].before) == (by_page("ada"), "anna")
+    assert "Rückgängig" not in words(page(admin), f"change-{unpaired.id}")

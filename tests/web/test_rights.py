@@ -68,7 +68,8 @@ def test_what_is_open_to_strangers_and_what_only_an_admin_may() -> None:
         *("website.as_json", "website.badge"),
     }
     assert those(ADMIN) == {
-        *("prompts.one", "prompts.upload", "prompts.undo", "prompts.built_in"),
+        *("prompts.one", "prompts.upload", "prompts.record", "prompts.undo", "prompts.built_in"),
+        *("prompts.add", "prompts.speak"),
         *("system.page", "system.restart", "system.diagnosis", "system.reset", "system.renew"),
         *("backup.page", "backup.make", "backup.upload", "backup.restore"),
         *("mail.page", "mail.save", "mail.save_report", "mail.test"),
@@ -250,6 +251,8 @@ FIELDS = (
     *("title", "numbers", "extension", "departments", "languages", "choices", "mon", "always_open"),
     *("special_first", "special_last", "special_times", "menu_1", "ring_seconds", "ticket_digits"),
     *("duty_name", "duty_contacts", "weeks", "first_week", "date_first", "date_duty", "serial"),
+    *("block_number", "block_department", "callback_countries", "address_phone", "blind_key", "text"),
+    *("phone", "kind", "extra_prompts", "callback_confirmation", "attended_key"),
     *("office_name", "mail_host", "mail_port", "person", "hours"),
     *("change", "before", "part", "word", "host", "port", "security", "user", "sender", "seen", "recipient"),
     *("report_mailbox", "report_weekday", "mailbox", "retention_days", "public_status"),

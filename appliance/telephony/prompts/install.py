@@ -6,7 +6,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +17,10 @@ from appliance.telephony.prompts.speech import speech_file
 # Debian keeps the English voice under its speaker's name; `en` is a link made on installing.
 _DEBIAN_FOLDERS = {"de": ("de",), "en": ("en", "en_US_f_Allison")}
 _OWN_PROMPT = re.compile(r"(greeting|extra)-[a-z0-9]+(-[a-z0-9]+)*")
+MUSIC = "music"
+"""Where a language's name stands otherwise: music on hold, which has none."""
+MUSIC_ON_HOLD = "music-on-hold"
+_PIECES = "pieces"  # in a set: the pieces of music there are without one of the office's own
 _DEBIAN = "debian-sounds"  # in a set: a file that says where its human voices come from
 
 
@@ -40,12 +44,22 @@ class MissingPrompts(LookupError):
         super().__init__(self.english)
 
 
-def install_prompts(target: Path, *, debian_sounds: Path, recordings: Path) -> list[PassedOver]:
+def install_prompts(
+    target: Path,
+    *,
+    debian_sounds: Path,
+    recordings: Path,
+    pieces: Sequence[Path] = (),
+    without: Collection[Path] = (),
+) -> list[PassedOver]:
     """Make `target/LANGUAGE/KEY.…` for every prompt; returns the sounds that could not be used.
 
     The office's own recording (`recordings/LANGUAGE/KEY.wav`) goes before the human voice of the
     Debian packages (in `debian_sounds`), and that before the built-in speech. An own recording may
     also be another greeting, `greeting-NAME`, or one more sentence to be offered, `extra-NAME`.
+    `pieces` of music become `music/piece-1` and so on; where the office has music of its own, each of
+    them is that: Asterisk is told names, not files, and need not be told anew. The recordings
+    named in `without` are as if they were not there: they may be removed afterwards.
 
     `target` becomes a link that changes in one step, so a running Asterisk has the old set or the
     new one. The folder it pointed to before is removed the next time, when nothing plays from it.
@@ -67,10 +81,12 @@ def install_prompts(target: Path, *, debian_sounds: Path, recordings: Path) -> l
     try:
         folder.chmod(0o755)  # Asterisk is another user
         (folder / _DEBIAN).write_text(str(debian_sounds.absolute()))
-        passed_over = list(_own_prompts(folder, prompts, recordings))
+        (folder / _PIECES).write_text("".join(f"{piece}\n" for piece in pieces))
+        passed_over = list(_own_prompts(folder, prompts, recordings, without))
         for prompt in prompts.values():
             for language in LANGUAGES:
-                passed_over += _link_best(folder, prompt, language, debian_sounds, recordings)
+                passed_over += _link_best(folder, prompt, language, debian_sounds, recordings, without)
+        passed_over += _link_music(folder, pieces, recordings, without)
         check_prompts(folder)
         link = folder / "link"
         link.symlink_to(folder.name)
@@ -81,13 +97,26 @@ def install_prompts(target: Path, *, debian_sounds: Path, recordings: Path) -> l
     return passed_over
 
 
-def install_again(target: Path, *, recordings: Path) -> list[PassedOver]:
+def install_again(target: Path, *, recordings: Path, without: Collection[Path] = ()) -> list[PassedOver]:
     """As `install_prompts`, after recordings have changed; the human voices come from where they came.
 
     Raises FileNotFoundError when there is no set yet.
     """
     debian_sounds = Path((target / _DEBIAN).read_text())
-    return install_prompts(target, debian_sounds=debian_sounds, recordings=recordings)
+    pieces = [Path(line) for line in (target / _PIECES).read_text().splitlines()]
+    return install_prompts(
+        target, debian_sounds=debian_sounds, recordings=recordings, pieces=pieces, without=without
+    )
+
+
+def is_own_key(key: str) -> bool:
+    """Whether a recording of this name is played though no prompt of the catalogue has it."""
+    return _OWN_PROMPT.fullmatch(key) is not None
+
+
+def music_entries(target: Path, count: int) -> list[str]:
+    """What Asterisk is told to play while somebody waits, where there are so many pieces of music."""
+    return [str(target / MUSIC / f"piece-{number}") for number in range(1, count + 1)]
 
 
 def source_of(target: Path, key: str, language: str, recordings: Path) -> str:
@@ -124,6 +153,8 @@ def sound_file(target: Path, key: str, language: str) -> Path:
 
 
 def _installed(target: Path, key: str, language: str) -> Path | None:
+    if (language, key) == (MUSIC, MUSIC_ON_HOLD):
+        key = "piece-1"
     places = (target / language / f"{key}{suffix}" for suffix in SUFFIXES)
     return next((place for place in places if place.is_file()), None)
 
@@ -135,10 +166,15 @@ def _sets_beside(target: Path) -> list[Path]:
 
 
 def _link_best(
-    folder: Path, prompt: Prompt, language: str, debian_sounds: Path, recordings: Path
+    folder: Path,
+    prompt: Prompt,
+    language: str,
+    debian_sounds: Path,
+    recordings: Path,
+    without: Collection[Path],
 ) -> Iterator[PassedOver]:
     own = recordings / language / f"{prompt.key}.wav"
-    candidates = [own] if os.path.lexists(own) else []
+    candidates = [own] if os.path.lexists(own) and own not in without else []
     if name := prompt.human[language]:
         candidates.append(_debian_sound(debian_sounds, language, name))
     candidates.append(speech_file(prompt.key, language))
@@ -149,12 +185,33 @@ def _link_best(
         yield fault
 
 
-def _own_prompts(folder: Path, prompts: dict[str, Prompt], recordings: Path) -> Iterator[PassedOver]:
+def _link_music(
+    folder: Path, pieces: Sequence[Path], recordings: Path, without: Collection[Path]
+) -> Iterator[PassedOver]:
+    own = recordings / MUSIC / f"{MUSIC_ON_HOLD}.wav"
+    has_own = os.path.lexists(own) and own not in without
+    for number, piece in enumerate(pieces, start=1):
+        place = folder / MUSIC / f"piece-{number}"
+        if has_own:
+            fault = _link(own, place.with_suffix(own.suffix))
+            if fault is None:
+                continue
+            has_own = False
+            yield fault
+        _make_folder(place.parent)
+        place.with_suffix(piece.suffix).symlink_to(piece.absolute())
+
+
+def _own_prompts(
+    folder: Path, prompts: dict[str, Prompt], recordings: Path, without: Collection[Path]
+) -> Iterator[PassedOver]:
     """Link recordings of greetings and sentences besides the catalogue's; report what nothing plays."""
     for sound in sorted(recordings.glob("*/*")):
         language, key = sound.parent.name, sound.stem
+        if (language, sound.name) == (MUSIC, f"{MUSIC_ON_HOLD}.wav"):
+            continue
         if language in LANGUAGES and sound.suffix == ".wav":
-            if key in prompts:
+            if key in prompts or sound in without:
                 continue
             if _OWN_PROMPT.fullmatch(key):
                 fault = _link(sound, folder / language / sound.name)
@@ -183,8 +240,12 @@ def _link(sound: Path, link: Path) -> PassedOver | None:
         return PassedOver(sound, "ist nicht da", "is not there")
     except OSError as error:
         return PassedOver(sound, f"ist nicht lesbar ({error.strerror})", f"cannot be read ({error.strerror})")
-    if not link.parent.exists():
-        link.parent.mkdir()
-        link.parent.chmod(0o755)  # Asterisk is another user, whatever our umask
+    _make_folder(link.parent)
     link.symlink_to(sound.resolve())
     return None
+
+
+def _make_folder(folder: Path) -> None:
+    if not folder.exists():
+        folder.mkdir()
+        folder.chmod(0o755)  # Asterisk is another user, whatever our umask

@@ -20,6 +20,7 @@ RATE = 8000
 RATES = range(8000, 96001)
 LARGEST_BYTES = 24_000_000  # two minutes of 48 kHz stereo
 LONGEST_SECONDS = 120.0
+LONGEST_MUSIC_SECONDS = 300.0
 SHORTEST_SECONDS = 0.3
 
 ACTIVE_DBFS = -18.0  # RMS while somebody speaks: the level of all other prompts (see README.md)
@@ -41,13 +42,13 @@ class UnusableRecording(ValueError):
         self.reason = reason
 
 
-def to_prompt(content: bytes) -> bytes:
+def to_prompt(content: bytes, longest_seconds: float = LONGEST_SECONDS) -> bytes:
     """The samples of a prompt (8 kHz, 16 bit, little end first) from a WAV file. Raises UnusableRecording."""
-    sound, rate = read(content)
+    sound, rate = read(content, longest_seconds)
     return _bytes(level(clip(resample(sound, rate))))
 
 
-def read(content: bytes) -> tuple[Samples, int]:
+def read(content: bytes, longest_seconds: float = LONGEST_SECONDS) -> tuple[Samples, int]:
     """The samples of a WAV file, its channels mixed into one, and their rate. Raises UnusableRecording."""
     if not content:
         raise UnusableRecording("empty")
@@ -58,7 +59,7 @@ def read(content: bytes) -> tuple[Samples, int]:
                 raise UnusableRecording("channels")
             if rate not in RATES:
                 raise UnusableRecording("rate")
-            if file.getnframes() > LONGEST_SECONDS * rate:  # what the header claims costs nothing to refuse
+            if file.getnframes() > longest_seconds * rate:  # what the header claims costs nothing to refuse
                 raise UnusableRecording("long")
             frames = file.readframes(file.getnframes())
     except wave.Error as error:

@@ -11,6 +11,7 @@ from appliance.telephony.prompts import g711, gsm
 
 SAMPLES_PER_SECOND = 8000
 SUFFIXES = (".wav", ".alaw", ".gsm")
+_BYTES_PER_SECOND = {".wav": 16000, ".alaw": 8000, ".gsm": 1650}
 
 
 class SoundError(ValueError):
@@ -26,9 +27,14 @@ def check_sound(path: Path) -> None:
     _content(path)
 
 
-def samples(path: Path) -> array[int]:
-    """The 16-bit samples of a sound. Raises SoundError for one Asterisk could not play, or OSError."""
+def samples(path: Path, longest_seconds: int | None = None) -> array[int]:
+    """The 16-bit samples of a sound, or of its beginning.
+
+    Raises SoundError for one Asterisk could not play, or OSError.
+    """
     content = _content(path)
+    if longest_seconds is not None:
+        content = content[: longest_seconds * _BYTES_PER_SECOND[path.suffix]]
     match path.suffix:
         case ".wav":
             return array("h", struct.unpack(f"<{len(content) // 2}h", content))
