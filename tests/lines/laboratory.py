@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from appliance.hotline.numbers import to_e164
 from appliance.settings import DahdiLine, LineKind, Settings
+from appliance.simulator import hearing
 from appliance.simulator.exchange import (
     _EVENTS,
     _MODULES,
@@ -28,7 +29,7 @@ from appliance.simulator.exchange import (
 )
 from appliance.store.config import read_config
 from appliance.telephony.asterisk import render
-from appliance.telephony.manager import ManagerLink
+from appliance.telephony.manager import Event, ManagerLink
 from appliance.telephony.prompts.install import install_prompts, sound_file
 from appliance.telephony.sandbox import AsteriskProgram
 from tests.lines.box_inside import STATE
@@ -38,6 +39,8 @@ from tests.lines.machine import Machine, MachineError
 T = TypeVar("T")
 _EXCHANGE = Path("/var/exchange")
 _MANAGER_PORT = 5039
+_DIAL_TONE_HERTZ = 425.0  # ITU-T E.180
+_QUIET = 100.0  # loudness: less is no tone
 _ASSIGN = "/sys/module/dahdi/parameters/auto_assign_spans"
 _GUEST = AsteriskProgram(
     ("/usr/sbin/asterisk",),
@@ -49,13 +52,16 @@ _GUEST = AsteriskProgram(
 )
 # An emulated processor is often late, and there is no echo in a loop.
 _SLOW: dict[str, Any] = {"echo_canceller": "none", "buffers": 32}
-_EXTRA = {
+_EXTRA: dict[str, tuple[LineKind, str, dict[str, Any]]] = {
     "isdn": (LineKind.BRI_PTP, "ptp", {"head": "931555"}),
     "bus": (LineKind.BRI_PTMP, "bus", {"msns": ("55520", "55530")}),
     "old": (LineKind.FXO, "analogue", {"number": "+4993155510"}),
     "desk": (LineKind.FXS, "handsets", {"ports": (1, 2), "phones": ("old_1", "old_2")}),
     "spare": (LineKind.BRI_PTP, "spare", {}),
+    "primary": (LineKind.PRI, "primary", {"head": "931555"}),
 }
+HANDSETS = dict(zip(_EXTRA["desk"][2]["phones"], LOOPS["handsets"].exchange_channels, strict=True))
+"""The analogue telephones on the box's ports, each with the exchange's channel it is played by."""
 BOX_LINES = tuple(
     DahdiLine(
         **{"name": name, "kind": kind, "ports": (1,), "card": LOOPS[loop].card, "group": group} | _SLOW | more
@@ -83,7 +89,7 @@ class LineExchange(Exchange):
             "run_folder": _EXCHANGE / "run",
             "program": _GUEST,
             "entity_id": "02:46:5a:00:00:02",
-            "modules": (*_MODULES, "chan_dahdi"),
+            "modules": (*_MODULES, "chan_dahdi", "app_flash", "app_playtones"),
             "manager_port": _MANAGER_PORT,
             "manager_secret": self._secret,
             "wanted_events": _EVENTS,
@@ -106,6 +112,14 @@ class LineExchange(Exchange):
         etc.mkdir()
         for name, text in files.items():
             (etc / name).write_text(text)
+
+    def _note_new(self, event: Event, channel: str) -> None:
+        """A call that arrives at an analogue telephone has no number: the telephone is known by its wire."""
+        super()._note_new(event, channel)
+        leg = self.legs[-1] if self.legs else None
+        if leg and leg.channel == channel and leg.name == "s":
+            wire = channel.removeprefix("DAHDI/").partition("-")[0]
+            leg.name = next((name for name, number in HANDSETS.items() if wire == str(number)), "s")
 
     def start(self) -> None:
         """Start it in the machine and hold its manager."""
@@ -178,6 +192,25 @@ class LineCaller(Caller):
     def _state(self) -> str:
         assert isinstance(self._exchange, LineExchange)
         return self._exchange.variable(self._leg().channel, "CHANNEL(state)")
+
+
+class Handset(DeskPhone):
+    """An analogue telephone on a port of the box: it has a hook to flash, and hears a dial tone then."""
+
+    def flashes(self) -> None:
+        """Press the key that flashes the hook."""
+        self._exchange.order(
+            "Redirect", Channel=self._leg().channel, Context="handset", Exten="flashes", Priority="1"
+        )
+
+    def hears_dial_tone(self) -> None:
+        """Wait until the last half second heard was the dial tone."""
+
+        def dial_tone() -> bool:
+            last = self.heard()[-hearing.RATE // 2 :]
+            return hearing.loudness(last) > _QUIET and hearing.tone_share(last, _DIAL_TONE_HERTZ) > 0.8
+
+        self._wait_listening(f"{self.name} hears the dial tone", dial_tone, PATIENCE_SECONDS)
 
 
 class Laboratory:
@@ -255,6 +288,11 @@ class Laboratory:
     def phone(self, name: str) -> DeskPhone:
         """A telephone by the name of its leg: a desk phone, or a number outside."""
         return self.exchange.phone(name)
+
+    def handset(self, name: str) -> Handset:
+        """An analogue telephone on a port of the box."""
+        assert name in HANDSETS
+        return Handset(self.exchange, name)
 
     def asterisk(self, command: str) -> str:
         """Ask the box's Asterisk."""
