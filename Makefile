@@ -1,8 +1,9 @@
 # One line per target; what takes more than a line is a script in .make/.
-.PHONY: help demo test estimate bench image test-image lint setup lock clean
+.PHONY: help demo test test-lines estimate bench image test-image lint setup lock clean
 help: ; @sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' Makefile  ## List what can be made
 demo: setup ; @.venv/bin/freizeichen demo $(if $(ONCE),--once)  ## Start the whole box on simulated lines and let callers ring in; ONCE=1 ends after their story
 test: setup ; @.venv/bin/python -m pytest -n 4 --dist worksteal $(ARGS)  ## Run every test, the linters and the type checks; ARGS goes to pytest
+test-lines: setup ; @FREIZEICHEN_LINES=1 .venv/bin/python -m pytest -v --capture=sys --timeout=1800 -o faulthandler_timeout=0 tests/lines $(ARGS)  ## Make calls over ISDN and analogue lines in an emulated machine; logs and recordings stay in .cache/lines
 estimate: setup ; @.venv/bin/python -m tests.estimate $(ARGS)  ## Measure the expected wait against app_queue in simulated lines, a few minutes; ARGS=--help tells the options
 bench: setup ; @.venv/bin/python -m tests.bench $(ARGS)  ## Measure the product against what people would use instead, half an hour; ARGS=--help tells the rows and options
 image: setup ; @PYTHONPATH=. .venv/bin/python image-build/make_image.py $(ARGS)  ## Make the card image for the Raspberry Pi in .image; a quarter of an hour the first time

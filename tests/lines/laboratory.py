@@ -26,15 +26,17 @@ from appliance.simulator.exchange import (
     Exchange,
     Leg,
     NotHappened,
+    _Person,
 )
 from appliance.store.config import read_config
+from appliance.telephony.ami_protocol import ActionHeaders
 from appliance.telephony.asterisk import render
-from appliance.telephony.manager import Event, ManagerLink
+from appliance.telephony.manager import NO_HEADERS, Event, LinkTiming, ManagerLink, Response
 from appliance.telephony.prompts.install import install_prompts, sound_file
 from appliance.telephony.sandbox import AsteriskProgram
 from tests.lines.box_inside import STATE
 from tests.lines.loops import LOOPS, system_conf
-from tests.lines.machine import Machine, MachineError
+from tests.lines.machine import SLOWNESS, Machine, MachineError
 
 T = TypeVar("T")
 _EXCHANGE = Path("/var/exchange")
@@ -59,6 +61,7 @@ _EXTRA: dict[str, tuple[LineKind, str, dict[str, Any]]] = {
     "desk": (LineKind.FXS, "handsets", {"ports": (1, 2), "phones": ("old_1", "old_2")}),
     "spare": (LineKind.BRI_PTP, "spare", {}),
     "primary": (LineKind.PRI, "primary", {"head": "931555"}),
+    "wrong": (LineKind.BRI_PTP, "wrong", {}),
 }
 HANDSETS = dict(zip(_EXTRA["desk"][2]["phones"], LOOPS["handsets"].exchange_channels, strict=True))
 """The analogue telephones on the box's ports, each with the exchange's channel it is played by."""
@@ -68,6 +71,16 @@ BOX_LINES = tuple(
     )
     for group, (name, (kind, loop, more)) in enumerate(_EXTRA.items(), start=1)
 )
+
+
+class _PatientLink(ManagerLink):
+    """The manager of an Asterisk that answers slowly."""
+
+    def send(
+        self, action: str, headers: ActionHeaders = NO_HEADERS, *, timeout_seconds: float = 5.0
+    ) -> Response:
+        """As any link does, but with more patience."""
+        return super().send(action, headers, timeout_seconds=timeout_seconds * SLOWNESS)
 
 
 class LineExchange(Exchange):
@@ -113,6 +126,12 @@ class LineExchange(Exchange):
         for name, text in files.items():
             (etc / name).write_text(text)
 
+    def wait_for(
+        self, what: str, look: Callable[[], T | None], timeout_seconds: float = PATIENCE_SECONDS
+    ) -> T:
+        """As any exchange does, but with more patience."""
+        return super().wait_for(what, look, timeout_seconds * SLOWNESS)
+
     def _note_new(self, event: Event, channel: str) -> None:
         """A call that arrives at an analogue telephone has no number: the telephone is known by its wire."""
         super()._note_new(event, channel)
@@ -126,7 +145,7 @@ class LineExchange(Exchange):
         folders = " ".join(str(_EXCHANGE / name) for name in ("etc", "run", "lib", "db", "spool", "log"))
         self._machine.run("sh", "-ec", f"mkdir -p {folders}; cp /share/exchange/* {_EXCHANGE}/etc/")
         self._machine.start("exchange", "asterisk", "-C", f"{_EXCHANGE}/etc/asterisk.conf", "-f")
-        self._link = ManagerLink(
+        self._link = _PatientLink(
             "127.0.0.1",
             self._machine.relay(_MANAGER_PORT),
             "exchange",
@@ -134,9 +153,10 @@ class LineExchange(Exchange):
             name="exchange",
             wanted_events=_EVENTS,
             on_event=self._note,
+            timing=LinkTiming(answer_seconds=10 * SLOWNESS),
         )
         self._link.start()
-        if not self._link.wait_connected(60):
+        if not self._link.wait_connected(60 * SLOWNESS):
             raise NotHappened("the exchange's manager does not answer")
 
     def stop(self) -> None:
@@ -148,14 +168,13 @@ class LineExchange(Exchange):
         return self._link.send("Getvar", {"Channel": channel, "Variable": name}).get("Value", "")
 
     def call_out(self, leg: str, endpoint: str, number: str, *, caller: str, name: str) -> Leg:
-        """As the exchange over SIP does, but on the group of channels `endpoint` names (``g1``)."""
+        """As the exchange over SIP does, but on a channel or a group of channels (``g1``)."""
         channel_id = f"{leg}-{secrets.token_hex(4)}"
         placed = Leg(leg, channel="", heard=leg)
         with self._changed:
             self.legs.append(placed)
-        technology = (
-            f"DAHDI/{endpoint}/{number}" if endpoint.startswith("g") else f"PJSIP/{number}@{endpoint}"
-        )
+        on_card = endpoint.isdigit() or endpoint.startswith("g")
+        technology = f"DAHDI/{endpoint}/{number}" if on_card else f"PJSIP/{number}@{endpoint}"
         self._link.send(
             "Originate",
             {
@@ -173,7 +192,18 @@ class LineExchange(Exchange):
         return self.wait_for(f"{leg} dials", lambda: placed if placed.channel or placed.ended_at else None)
 
 
-class LineCaller(Caller):
+class _Patient(_Person):
+    """Somebody in the machine, where time goes slowly while the machine around it is busy."""
+
+    def _wait_listening(self, what: str, listen: Callable[[], T | None], timeout_seconds: float) -> T:
+        return super()._wait_listening(what, listen, timeout_seconds * SLOWNESS)
+
+
+class LinePhone(_Patient, DeskPhone):
+    """A desk phone, or the telephone of somebody outside."""
+
+
+class LineCaller(_Patient, Caller):
     """A person outside who rings in over a card's line."""
 
     def dials(self, number: str, line: str = "g1") -> None:
@@ -189,12 +219,18 @@ class LineCaller(Caller):
         self._exchange.wait_for("the call is under way", lambda: self._state() == "Dialing")
         self.presses(digits[1:])
 
+    def hangs_up_on_analogue_line(self) -> None:
+        """Put the receiver down; the exchange tells the box by nothing but a tone."""
+        self._exchange.order(
+            "Redirect", Channel=self._leg().channel, Context="analogue", Exten="hangs-up", Priority="1"
+        )
+
     def _state(self) -> str:
         assert isinstance(self._exchange, LineExchange)
         return self._exchange.variable(self._leg().channel, "CHANNEL(state)")
 
 
-class Handset(DeskPhone):
+class Handset(LinePhone):
     """An analogue telephone on a port of the box: it has a hook to flash, and hears a dial tone then."""
 
     def flashes(self) -> None:
@@ -202,6 +238,23 @@ class Handset(DeskPhone):
         self._exchange.order(
             "Redirect", Channel=self._leg().channel, Context="handset", Exten="flashes", Priority="1"
         )
+
+    def dials(self, code: str) -> LineCaller:
+        """Pick up, wait for the dial tone, and dial; returns that call."""
+        call = LineCaller(self._exchange, self.name, "")
+        call.dials(f"ww{code}", str(HANDSETS[self.name]))
+        return call
+
+    def shown_number(self) -> str:
+        """The number its display shows."""
+        return self._shown("num")
+
+    def shown_name(self) -> str:
+        """The name its display shows."""
+        return self._shown("name")
+
+    def _shown(self, what: str) -> str:
+        return self._exchange.variable(self._leg().channel, f"CALLERID({what})")
 
     def hears_dial_tone(self) -> None:
         """Wait until the last half second heard was the dial tone."""
@@ -285,9 +338,9 @@ class Laboratory:
         """A person outside, whose number the line shows like this."""
         return LineCaller(self.exchange, number, name)
 
-    def phone(self, name: str) -> DeskPhone:
+    def phone(self, name: str) -> LinePhone:
         """A telephone by the name of its leg: a desk phone, or a number outside."""
-        return self.exchange.phone(name)
+        return LinePhone(self.exchange, name)
 
     def handset(self, name: str) -> Handset:
         """An analogue telephone on a port of the box."""
@@ -307,47 +360,63 @@ class Laboratory:
         return json.loads(printed)
 
     def sets(self, agent: str, presence: str) -> None:
-        """Set an agent's presence as the command does, and wait until it is in force."""
-        self.command("agents", agent, presence)
-        wanted = "green" if presence == "available" else "off"
+        """Set an agent's presence, and wait until it is in force."""
+        self.store(f"UPDATE presence SET state = '{presence}' WHERE agent = '{agent}'")
+        self.lamp_is(f"agent:{agent}", "green" if presence == "available" else "off")
 
-        def lamp() -> bool:
-            rows = {row["name"]: row["lamp"] for row in self.command("agents")}
-            return rows[agent] == wanted
+    def send_everybody_home(self) -> None:
+        """Nobody is present any more."""
+        self.store("UPDATE presence SET state = 'offline'")
 
-        self.wait_for(f"the lamp of {agent} is {wanted}", lamp, seconds=PATIENCE_SECONDS)
-
-    def query(self, question: str) -> list[list[Any]]:
-        """Ask the box's store."""
-        code = (
-            "import json, sqlite3, sys; db = sqlite3.connect(sys.argv[1]);"
-            " print(json.dumps(db.execute(sys.argv[2]).fetchall()))"
-        )
-        rows: list[list[Any]] = json.loads(
-            self.machine.run("python3", "-c", code, f"{STATE}/freizeichen.db", question)
-        )
-        return rows
+    def store(self, order: str) -> list[list[Any]]:
+        """Ask the box's store, or change it; what was asked for, row by row."""
+        return self.machine.store(f"{STATE}/freizeichen.db", order)
 
     def line(self, name: str) -> dict[str, Any]:
-        """The state of a line, as the command tells."""
-        return next(row for row in self.command("lines", check=False) if row["line"] == name)
+        """The state of a line, as it was seen last."""
+        columns = ("line", "channels", "busy", "free", "trouble")
+        rows = self.store(f"SELECT {', '.join(columns)} FROM line_states WHERE line = '{name}'")
+        return dict(zip(columns, rows[0], strict=True))
+
+    def trouble(self, name: str) -> str:
+        """What is the matter with a line, '' for nothing."""
+        return str(self.store(f"SELECT trouble FROM line_states WHERE line = '{name}'")[0][0])
+
+    def pulls(self, loop: str, how: str) -> None:
+        """Pull the exchange's end of a loop out, plug it in, or let it flap for a minute."""
+        self.machine.run("python3", "-m", "tests.lines.cable", loop, how, seconds=180)
+
+    def lamp_is(self, name: str, pattern: str) -> None:
+        """Wait until a lamp shows this pattern."""
+        self.wait_for(f"the lamp {name} is {pattern}", lambda: self.lamp(name) == pattern)
 
     def lamp(self, name: str) -> str:
         """What a lamp shows."""
-        rows = self.query(f"SELECT pattern FROM lamps WHERE name = '{name}'")
+        rows = self.store(f"SELECT pattern FROM lamps WHERE name = '{name}'")
         return str(rows[0][0]) if rows else ""
 
     def calls_of(self, caller: LineCaller) -> list[str]:
         """The call numbers of this caller's calls, the last one first."""
         number = to_e164(caller.number, "DE", "0931")
-        rows = self.query(f"SELECT call FROM calls WHERE caller = '{number}' ORDER BY call DESC")
+        rows = self.store(f"SELECT call FROM calls WHERE caller = '{number}' ORDER BY call DESC")
         return [row[0] for row in rows]
+
+    def channel_of(self, caller: LineCaller) -> str:
+        """This caller's channel in the box."""
+        rows = self.asterisk("core show channels concise").splitlines()
+        return next(row.partition("!")[0] for row in rows if row.split("!")[7:8] == [caller.number])
+
+    def story(self, caller: LineCaller) -> list[str]:
+        """The steps of this caller's call, each with its detail."""
+        call = self.calls_of(caller)[0]
+        rows = self.store(f"SELECT step, detail FROM steps WHERE call = '{call}' ORDER BY id")
+        return [f"{step} {detail}".strip() for step, detail in rows]
 
     def outcome(self, caller: LineCaller) -> str:
         """Wait for the outcome of this caller's call."""
         number = to_e164(caller.number, "DE", "0931")
         question = f"SELECT outcome FROM calls WHERE caller = '{number}' AND outcome <> '' ORDER BY call DESC"
-        return str(self.wait_for(f"{number} has an outcome", lambda: self.query(question))[0][0])
+        return str(self.wait_for(f"{number} has an outcome", lambda: self.store(question))[0][0])
 
     def voice(self, prompt: str) -> Path:
         """A sound for people to say, here."""
@@ -358,11 +427,13 @@ class Laboratory:
 
     def said(self, prompt: str) -> Path:
         """The same sound, where the exchange plays it."""
-        return Path("/share") / self.voice(prompt).name
+        there = _EXCHANGE / self.voice(prompt).name
+        self.machine.run("cp", f"/share/{there.name}", str(there))
+        return there
 
     def wait_for(self, what: str, look: Callable[[], T], *, seconds: float = PATIENCE_SECONDS) -> T:
         """Wait until `look` gives something. Raises NotHappened."""
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + seconds * SLOWNESS
         while not (found := look()):
             if time.monotonic() > deadline:
                 raise NotHappened(f"not within {seconds:g} s: {what}")

@@ -64,6 +64,7 @@ LOOPS = _loops(
     ("handsets", 2, "fxsks", ""),
     ("spare", 3, "bchan", "dchan"),
     ("primary", 31, "bchan", "dchan"),
+    ("wrong", 3, "bchan", "dchan"),
 )
 
 
