@@ -7,6 +7,8 @@ import secrets
 import shutil
 import threading
 import time
+import wave
+from array import array
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -33,6 +35,7 @@ from appliance.telephony.ami_protocol import ActionHeaders
 from appliance.telephony.asterisk import render
 from appliance.telephony.manager import NO_HEADERS, Event, LinkTiming, ManagerLink, Response
 from appliance.telephony.prompts.install import install_prompts, sound_file
+from appliance.telephony.prompts.sounds import samples
 from appliance.telephony.sandbox import AsteriskProgram
 from tests.lines.box_inside import STATE
 from tests.lines.loops import LOOPS, system_conf
@@ -120,6 +123,10 @@ class LineExchange(Exchange):
         files = render(_TEMPLATES, values)
         own = render(Path(__file__).parent / "config", values)
         files["chan_dahdi.conf"] = own["chan_dahdi.conf"]
+        # A person who says nothing sends nothing: what is recorded of an analogue line would have gaps.
+        files["asterisk.conf"] = files["asterisk.conf"].replace(
+            "transmit_silence = yes", "transmit_silence = no"
+        )
         files["extensions.conf"] += own["extensions.conf"]
         etc = machine.share / "exchange"
         etc.mkdir()
@@ -417,6 +424,15 @@ class Laboratory:
         number = to_e164(caller.number, "DE", "0931")
         question = f"SELECT outcome FROM calls WHERE caller = '{number}' AND outcome <> '' ORDER BY call DESC"
         return str(self.wait_for(f"{number} has an outcome", lambda: self.store(question))[0][0])
+
+    def message_says(self, prompt: str) -> bool:
+        """Whether this was said in the newest voice message."""
+        name = self.store("SELECT sound FROM messages ORDER BY id DESC LIMIT 1")[0][0]
+        kept = self.machine.share / "message.wav"
+        self.machine.run("cp", f"{STATE}/spool/{Path(name).with_suffix('.wav')}", "/share/message.wav")
+        with wave.open(str(kept)) as sound:
+            heard = hearing.sound(array("h", sound.readframes(sound.getnframes())))
+        return hearing.find(hearing.sound(samples(self.voice(prompt))), heard) is not None
 
     def voice(self, prompt: str) -> Path:
         """A sound for people to say, here."""

@@ -17,3 +17,4 @@ def test_a_message_is_kept_when_the_busy_tone_tells_that_the_caller_has_hung_up(
     caller.hangs_up_on_analogue_line()
     caller.waits_until_cut_off()
     assert laboratory.outcome(caller) == "message"
+    assert laboratory.message_says("customer-later")
