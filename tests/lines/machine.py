@@ -16,7 +16,7 @@ from appliance.telephony.asterisk import end_with_parent
 from tests.lines.image import ROOT, Image
 from tests.lines.inside import PORT
 
-SLOWNESS = 8
+SLOWNESS = 4
 """So many times slower it may be than a real machine; what does happen, happens long before."""
 _BOOT_SECONDS = 60.0 * SLOWNESS
 _MEMORY_MEGABYTES = 1024

@@ -87,6 +87,7 @@ def test_a_colleague_who_does_not_want_him_leaves_him_with_the_one_who_asked(lab
     caller, otto = talks_to_otto(laboratory, "01701234513")
     asks(otto, "25")
     talks_about_him(laboratory, otto).hangs_up()
+    laboratory.wait_for("the second call is over", lambda: "!internal!" not in laboratory.calls())
     otto.hangs_up()
     otto.answers()
     ends_with(laboratory, caller, otto)
