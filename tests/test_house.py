@@ -163,6 +163,7 @@ def test_every_make_target_is_one_line_that_says_what_it_does() -> None:
         "help",
         "demo",
         "test",
+        "test-lines",
         "estimate",
         "bench",
         "image",
