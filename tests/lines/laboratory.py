@@ -44,7 +44,9 @@ from tests.lines.machine import SLOWNESS, Machine, MachineError
 T = TypeVar("T")
 _EXCHANGE = Path("/var/exchange")
 _MANAGER_PORT = 5039
-_DIAL_TONE_HERTZ = 425.0  # ITU-T E.180
+_TONE_HERTZ = 425.0  # ITU-T E.180
+_TONE_SAMPLES, _PIECE_SAMPLES = hearing.RATE // 5, hearing.RATE // 25
+_IS_TONE = 0.8  # share of the energy; what people say has less in some piece
 _QUIET = 100.0  # loudness: less is no tone
 _ASSIGN = "/sys/module/dahdi/parameters/auto_assign_spans"
 _GUEST = AsteriskProgram(
@@ -175,13 +177,17 @@ class LineExchange(Exchange):
         return self._link.send("Getvar", {"Channel": channel, "Variable": name}).get("Value", "")
 
     def call_out(self, leg: str, endpoint: str, number: str, *, caller: str, name: str) -> Leg:
-        """As the exchange over SIP does, but on a channel or a group of channels (``g1``)."""
+        """As the exchange over SIP does, but on a channel, a group of channels (``g1``), or from town."""
         channel_id = f"{leg}-{secrets.token_hex(4)}"
         placed = Leg(leg, channel="", heard=leg)
         with self._changed:
             self.legs.append(placed)
-        on_card = endpoint.isdigit() or endpoint.startswith("g")
-        technology = f"DAHDI/{endpoint}/{number}" if on_card else f"PJSIP/{number}@{endpoint}"
+        if endpoint == "town":
+            technology = f"Local/{number}@town/n"
+        elif endpoint.isdigit() or endpoint.startswith("g"):
+            technology = f"DAHDI/{endpoint}/{number}"
+        else:
+            technology = f"PJSIP/{number}@{endpoint}"
         self._link.send(
             "Originate",
             {
@@ -205,6 +211,19 @@ class _Patient(_Person):
     def _wait_listening(self, what: str, listen: Callable[[], T | None], timeout_seconds: float) -> T:
         return super()._wait_listening(what, listen, timeout_seconds * SLOWNESS)
 
+    def hears_tone(self) -> None:
+        """Wait until the last thing heard was a tone: the dial tone, or a beep of the busy tone."""
+
+        def tone() -> bool:
+            last = self.heard()[-_TONE_SAMPLES:]
+            pieces = [last[start : start + _PIECE_SAMPLES] for start in range(0, len(last), _PIECE_SAMPLES)]
+            return bool(pieces) and all(
+                hearing.loudness(piece) > _QUIET and hearing.tone_share(piece, _TONE_HERTZ) > _IS_TONE
+                for piece in pieces
+            )
+
+        self._wait_listening(f"{self._leg().name} hears a tone", tone, PATIENCE_SECONDS)
+
 
 class LinePhone(_Patient, DeskPhone):
     """A desk phone, or the telephone of somebody outside."""
@@ -214,7 +233,10 @@ class LineCaller(_Patient, Caller):
     """A person outside who rings in over a card's line."""
 
     def dials(self, number: str, line: str = "g1") -> None:
-        """Dial these digits on a group of the exchange's channels: g1 ptp, g2 bus, g3 analogue."""
+        """Dial these digits on a group of the exchange's channels (g1 ptp, g2 bus, g3 analogue, g5 primary).
+
+        Or through an exchange in `town`, which takes a free channel of ptp where there is one.
+        """
         Caller._counter += 1
         self._placed = self._exchange.call_out(
             f"caller-{Caller._counter}", line, number, caller=self.number, name=self.name
@@ -262,15 +284,6 @@ class Handset(LinePhone):
 
     def _shown(self, what: str) -> str:
         return self._exchange.variable(self._leg().channel, f"CALLERID({what})")
-
-    def hears_dial_tone(self) -> None:
-        """Wait until the last half second heard was the dial tone."""
-
-        def dial_tone() -> bool:
-            last = self.heard()[-hearing.RATE // 2 :]
-            return hearing.loudness(last) > _QUIET and hearing.tone_share(last, _DIAL_TONE_HERTZ) > 0.8
-
-        self._wait_listening(f"{self.name} hears the dial tone", dial_tone, PATIENCE_SECONDS)
 
 
 class Laboratory:

@@ -20,7 +20,7 @@ def talks_to_otto(laboratory: Laboratory, number: str) -> tuple[LineCaller, Hand
 def asks(otto: Handset, extension: str) -> None:
     """The one who has the caller flashes the hook and dials a colleague."""
     otto.flashes()
-    otto.hears_dial_tone()
+    otto.hears_tone()
     otto.presses(extension)
 
 

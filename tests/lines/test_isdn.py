@@ -98,20 +98,20 @@ def test_who_is_promised_a_callback_is_called_over_a_b_channel(laboratory: Labor
     laboratory.wait_for("he was called back", lambda: laboratory.outcome(caller) == "called back")
 
 
-def test_while_all_channels_are_in_use_nobody_comes_through_and_then_again(laboratory: Laboratory) -> None:
+def test_while_all_channels_are_in_use_others_hear_the_busy_tone(laboratory: Laboratory) -> None:
     first, second = laboratory.caller("01701234508"), laboratory.caller("01701234509")
     for caller in (first, second):
         caller.dials("10")
         caller.hears("greeting")
     laboratory.wait_for("no channel is free", lambda: laboratory.line("isdn")["free"] == 0)
     third = laboratory.caller("01701234520")
-    third.dials("10")
-    third.waits_until_cut_off()
-    assert third.leg.answered_at is None
+    third.dials("10", "town")
+    third.hears_tone()
+    third.hangs_up()
     assert laboratory.calls_of(third) == []
     first.hangs_up()
     again = laboratory.caller("01701234521")
-    again.dials("10")
+    again.dials("10", "town")
     again.hears("greeting")
 
 
