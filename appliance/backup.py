@@ -10,6 +10,7 @@ the file like a key. The password of Asterisk's manager, sessions and links are 
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -268,6 +269,10 @@ def _unpack(file: Path, folder: Path, progress: Progress = lambda _: None) -> di
     except zipfile.BadZipFile as error:
         raise _cut_off() if _begins_like_zip(file) else _no_backup() from error
     except _UNREADABLE as error:
+        raise _damaged() from error
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # a place before the beginning, where the ZIP says a file lies
+            raise
         raise _damaged() from error
     _check_store(folder / "store.db")
     _lines_in(folder, None)
