@@ -13,7 +13,6 @@ from pathlib import Path
 
 import pytest
 
-from appliance.store.config import read_config
 from appliance.telephony.manager import ManagerError
 from appliance.telephony.sandbox import ensure_asterisk, shown_progress
 from tests.calls.conftest import OFFICE as CALLS_OFFICE
@@ -55,7 +54,6 @@ OFFICE = (
     .replace("message_seconds = 30", "message_seconds = 60")
     + _ANALOGUE
 )
-AGENTS = tuple(agent.name for agent in read_config(OFFICE).agents)
 
 
 def pytest_ignore_collect(collection_path: Path) -> bool | None:
