@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.lines.laboratory import Handset, Laboratory, LineCaller
 from tests.lines.test_isdn import talk
 
@@ -82,6 +84,7 @@ def test_both_hang_up_while_they_talk_about_him(laboratory: Laboratory) -> None:
     gets_him_back(laboratory, caller, otto)
 
 
+@pytest.mark.xfail(reason="who picks up again hears the caller, who does not hear him: decision 18")
 def test_a_colleague_who_does_not_want_him_leaves_him_with_the_one_who_asked(laboratory: Laboratory) -> None:
     """Also when that one hangs up, too: his telephone rings, and the caller is there."""
     caller, otto = talks_to_otto(laboratory, "01701234513")
