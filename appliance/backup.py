@@ -271,9 +271,9 @@ def _unpack(file: Path, folder: Path, progress: Progress = lambda _: None) -> di
     except _UNREADABLE as error:
         raise _damaged() from error
     except OSError as error:
-        if error.errno == errno.EINVAL:  # it says that something lies before its beginning
-            raise _damaged() from error
-        raise
+        if error.errno != errno.EINVAL:  # a place before the beginning, where the ZIP says a file lies
+            raise
+        raise _damaged() from error
     _check_store(folder / "store.db")
     _lines_in(folder, None)
     return manifest

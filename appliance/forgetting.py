@@ -18,7 +18,7 @@ from appliance.mail import files
 from appliance.mail.retention import remove_old, remove_orphans
 from appliance.mail.spool import MESSAGES
 from appliance.settings import Settings
-from appliance.store import callbacks, changes, inbox, ledger, night, weekly, wishes
+from appliance.store import callbacks, changes, inbox, ledger, line_alarms, night, weekly, wishes
 from appliance.store.database import exclusive, open_store
 from appliance.store.forgetting import (
     Forgotten,
@@ -75,6 +75,7 @@ def forget_old(db: Database, settings: Settings, before: datetime) -> None:
     ledger.forget(db, before)
     night.forget_reminders(db, before)
     weekly.forget_reports(db, before)
+    line_alarms.forget(db, before)
     callbacks.forget(db, before)
     inbox.forget(db, before)
     changes.forget(db, before)

@@ -14,7 +14,15 @@ from appliance.hotline.numbers import emergency_numbers, spoken
 from appliance.settings import Settings, SipLine
 from appliance.store.config import transfer_keys
 from appliance.store.database import open_store
-from appliance.store.office import dialled_forms, numbers, office_facts, phones, put_on_cards, watchable
+from appliance.store.office import (
+    dialled_forms,
+    numbers,
+    office_facts,
+    phones,
+    put_on_cards,
+    short_numbers,
+    watchable,
+)
 from appliance.telephony.asterisk import AsteriskInstance
 from appliance.telephony.box import DIALPLAN, box_instance, box_templates
 from appliance.telephony.lines.country import country
@@ -110,6 +118,7 @@ def _line_values(db: Database, wired: Sequence[WiredLine]) -> dict[str, object]:
         area_code=facts.area_code,
         dialled=dialled_forms(db),
         extensions={phone["name"]: phone["extension"] for phone in phones(db)},
+        inside=[*short_numbers(db), *emergency_numbers(facts.country)],
     )
 
 

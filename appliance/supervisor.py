@@ -38,7 +38,7 @@ from appliance.recording_prompts import RecordingPrompts
 from appliance.service_manager import FEED_SECONDS, Turns, news, notify
 from appliance.settings import Settings
 from appliance.status import look, troubles
-from appliance.store import callbacks, ledger, night, people, times, weekly
+from appliance.store import callbacks, ledger, line_alarms, night, people, times, weekly
 from appliance.store.attention import show_attention
 from appliance.store.database import open_store
 from appliance.store.lines import keep_line_states
@@ -454,6 +454,9 @@ class Supervisor:
     def _look_at_lines(self, db: Database) -> None:
         """Level is truth: signal and links are looked at, whatever events may have been lost."""
         keep_line_states(db, look_at_lines(self._orders_link, self._settings.lines), times.now())
+        patience = timedelta(seconds=self._settings.line_patience_seconds)
+        if line_alarms.report(db, times.now(), patience):
+            self.outbox.wake()
 
     def _say_what_needs_attention(self, db: Database) -> None:
         """For the page, which sees only the store. That Asterisk is silent, its lamp says."""

@@ -29,6 +29,7 @@ _HELPS: Final = {
     "prompts": "/prompts",
     "clock": "/system",
     "disk": "/system/privacy",
+    "line": "/lines",
 }
 _FOR_ALL: Final = ("mail", "prompts")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -15,6 +15,9 @@ SIP = "sip"
 
 PATIENCE = timedelta(seconds=60)
 """A trouble that ends within this time, such as a cable plugged into another socket, troubles nobody."""
+
+MAIL_PAUSE = timedelta(hours=1)
+"""A line that comes and goes is written about this often, not each time."""
 
 
 class Trouble(StrEnum):
@@ -92,6 +95,25 @@ def in_words(trouble: Trouble, language: str) -> str:
 def lasting(states: Iterable[LineState], now: datetime, patience: timedelta = PATIENCE) -> list[LineState]:
     """The lines whose trouble has lasted so long that somebody should look."""
     return [state for state in states if state.trouble and state.since and now - state.since >= patience]
+
+
+def to_be_mailed(
+    states: Iterable[LineState],
+    now: datetime,
+    patience: timedelta,
+    mailed: Mapping[str, tuple[datetime, datetime]],
+) -> list[LineState]:
+    """The lines in trouble the office is to be written about now.
+
+    `mailed` says of a line since when it had the trouble that was written about last, and when that was.
+    """
+    known = {line: (since, at) for line, (since, at) in mailed.items() if at <= now}  # the clock was set back
+    return [
+        state
+        for state in lasting(states, now, patience)
+        if state.line not in known
+        or (state.since != known[state.line][0] and now - known[state.line][1] >= MAIL_PAUSE)
+    ]
 
 
 def lines_lamp(states: Iterable[LineState], now: datetime, patience: timedelta = PATIENCE) -> Pattern:

@@ -22,8 +22,10 @@ from zoneinfo import ZoneInfo
 from sqlite_utils import Database
 
 from appliance.hotline.figures import period_of
+from appliance.hotline.line_states import Trouble
 from appliance.hotline.night import Forgotten, NightSwitch
 from appliance.mail.letter import LetterFacts, build_letter, mail_address
+from appliance.mail.line_letter import LineLetterFacts, build_line_letter
 from appliance.mail.night_letter import NightLetterFacts, build_night_letter
 from appliance.mail.report_letter import ReportLetterFacts, build_report_letter
 from appliance.mail.server import MailServer, connect, log_in, read_mail_server
@@ -41,6 +43,8 @@ from appliance.store.office import office_facts
 from appliance.store.times import from_text, now, to_text
 
 log = logging.getLogger(__name__)
+
+_Facts = LetterFacts | NightLetterFacts | ReportLetterFacts | LineLetterFacts
 
 _LONGEST_PAUSE = 60  # times the first pause: an hour
 _IDLE_SECONDS = 60.0  # rows and settings written by other programs are seen within this time
@@ -68,7 +72,7 @@ class _Due:
     call: str
     attempts: int
     sound: str
-    facts: LetterFacts | NightLetterFacts | ReportLetterFacts
+    facts: _Facts
 
 
 def pause_after(attempts: int, first_pause_seconds: float = 60.0) -> float:
@@ -97,7 +101,7 @@ def delivery_state(db: Database) -> DeliveryState:
     )
 
 
-def _letter(facts: LetterFacts | NightLetterFacts | ReportLetterFacts, mp3: bytes | None) -> EmailMessage:
+def _letter(facts: _Facts, mp3: bytes | None) -> EmailMessage:
     match facts:
         case LetterFacts():
             return build_letter(facts, mp3)
@@ -105,6 +109,8 @@ def _letter(facts: LetterFacts | NightLetterFacts | ReportLetterFacts, mp3: byte
             return build_night_letter(facts)
         case ReportLetterFacts():
             return build_report_letter(facts)
+        case LineLetterFacts():
+            return build_line_letter(facts)
 
 
 class Outbox:
@@ -225,6 +231,7 @@ class Outbox:
             *self._about_callers(db, server, which, values),
             *self._about_the_night_switch(db, server, which, values),
             *self._about_the_week(db, server, which, values),
+            *self._about_lines(db, server, which, values),
         ]
         return sorted(found, key=lambda mail: (mail.attempts, mail.id))
 
@@ -305,6 +312,40 @@ class Outbox:
                     forgotten=Forgotten(
                         NightSwitch(row["mode"], from_text(row["since"]), ""), from_text(row["missed_at"])
                     ),
+                    noticed_at=from_text(row["noticed_at"]),
+                ),
+            )
+            for row in rows
+        ]
+
+    def _about_lines(
+        self, db: Database, server: MailServer, which: str, values: dict[str, str]
+    ) -> list[_Due]:
+        rows = db.query(
+            "SELECT o.id, o.message_id, o.attempts, o.language, a.line, a.trouble, a.since, a.noticed_at,"
+            " coalesce(nullif(f.mailbox, ''), o.recipient) AS recipient,"
+            " coalesce(f.name, 'Freizeichen') AS office,"
+            " coalesce(f.time_zone, 'Europe/Berlin') AS time_zone"
+            " FROM outbox AS o JOIN line_alarms AS a ON a.id = o.line_alarm"
+            f" LEFT JOIN office AS f ON f.id = 1 WHERE {which}",
+            values,
+        )
+        return [
+            _Due(
+                id=row["id"],
+                call="",
+                attempts=row["attempts"],
+                sound="",
+                facts=LineLetterFacts(
+                    message_id=row["message_id"],
+                    language=row["language"],
+                    sender=server.sender,
+                    recipient=row["recipient"],
+                    office=row["office"],
+                    time_zone=row["time_zone"],
+                    line=row["line"],
+                    trouble=Trouble(row["trouble"]),
+                    since=from_text(row["since"]),
                     noticed_at=from_text(row["noticed_at"]),
                 ),
             )

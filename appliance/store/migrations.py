@@ -376,6 +376,14 @@ CREATE TABLE night_reminders (
   missed_at TEXT NOT NULL,
   noticed_at TEXT NOT NULL
 ) STRICT;
+CREATE TABLE line_alarms (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  line TEXT NOT NULL,
+  trouble TEXT NOT NULL,
+  since TEXT NOT NULL,
+  noticed_at TEXT NOT NULL,
+  UNIQUE (line, since)
+) STRICT;
 CREATE TABLE weekly_reports (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
   last_day TEXT NOT NULL UNIQUE,
@@ -387,6 +395,7 @@ CREATE TABLE outbox (
   callback INTEGER UNIQUE REFERENCES callbacks (id),
   night_reminder INTEGER UNIQUE REFERENCES night_reminders (id),
   weekly_report INTEGER UNIQUE REFERENCES weekly_reports (id),
+  line_alarm INTEGER UNIQUE REFERENCES line_alarms (id),
   message_id TEXT NOT NULL UNIQUE,
   recipient TEXT NOT NULL,
   language TEXT NOT NULL,
@@ -396,7 +405,7 @@ CREATE TABLE outbox (
   last_error TEXT NOT NULL DEFAULT '',
   delivered_at TEXT NOT NULL DEFAULT '',
   CHECK ((message IS NOT NULL) + (callback IS NOT NULL) + (night_reminder IS NOT NULL)
-    + (weekly_report IS NOT NULL) = 1)
+    + (weekly_report IS NOT NULL) + (line_alarm IS NOT NULL) = 1)
 ) STRICT;
 CREATE INDEX outbox_due ON outbox (next_attempt_at) WHERE delivered_at = '';
 CREATE TABLE cursors (

@@ -161,6 +161,11 @@ def phones(db: Database) -> list[dict[str, str]]:
     return list(db.query("SELECT name, extension, secret FROM phones ORDER BY name"))
 
 
+def short_numbers(db: Database) -> list[str]:
+    """The extensions of phones and departments."""
+    return [row[0] for row in db.execute("SELECT extension FROM extensions ORDER BY 1").fetchall()]
+
+
 def watchable(db: Database) -> list[Entry]:
     """What the lamps of desk phones can watch."""
     devices = db.query(

@@ -134,9 +134,10 @@ def _what_callers_left(db: Database, other: Database, sounds: Mapping[str, str])
     )
     reminders = _mapped(db, _rows(other, "SELECT * FROM night_reminders"), "night_reminders", ("since",))
     reports = _mapped(db, _rows(other, "SELECT * FROM weekly_reports"), "weekly_reports", ("last_day",))
+    alarms = _mapped(db, _rows(other, "SELECT * FROM line_alarms"), "line_alarms", ("line", "since"))
     references = {
         **{"message": messages, "callback": callbacks},
-        **{"night_reminder": reminders, "weekly_report": reports},
+        **{"night_reminder": reminders, "weekly_report": reports, "line_alarm": alarms},
     }
     for row in _rows(other, "SELECT * FROM outbox ORDER BY id"):
         row.pop("id")

@@ -1,6 +1,6 @@
 """Runs in the machine: pulls the exchange's end of a loop out, or plugs it in again.
 
-``python3 -m tests.lines.cable LOOP out|in``
+``python3 -m tests.lines.cable LOOP out|in|flaps``: flaps is out and in every second for a minute.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import fcntl
 import struct
 import sys
+import time
 
 from tests.lines.loops import LOOPS
 
@@ -32,7 +33,14 @@ def _order(request: int, loop: str) -> None:
 
 def main(loop: str, what: str) -> None:
     """Do it."""
-    _order(_DESTROY if what == "out" else _CREATE, loop)
+    if what != "flaps":
+        _order(_DESTROY if what == "out" else _CREATE, loop)
+        return
+    for _ in range(60):
+        _order(_DESTROY, loop)
+        time.sleep(0.5)
+        _order(_CREATE, loop)
+        time.sleep(0.5)
 
 
 if __name__ == "__main__":

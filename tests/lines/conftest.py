@@ -15,6 +15,7 @@ import pytest
 
 from appliance.telephony.manager import ManagerError
 from appliance.telephony.sandbox import ensure_asterisk, shown_progress
+from tests.calls.conftest import OFFICE as CALLS_OFFICE
 from tests.lines.image import ROOT, ensure_image
 from tests.lines.laboratory import Laboratory
 from tests.lines.machine import Machine
@@ -22,77 +23,37 @@ from tests.lines.machine import Machine
 ASKED = "FREIZEICHEN_LINES"
 RESULTS = ROOT / ".cache" / "lines"
 
-OFFICE = """
-[office]
-name = "Musterbüro"
-language = "de"
-country = "DE"
-area_code = "0931"
-time_zone = "Europe/Berlin"
-retention_days = 90
-
-[mail]
-host = "127.0.0.1"
-port = 25
-security = "none"
-sender = "anrufe@musterbuero.example"
-
-[[department]]
-name = "support"
-title = "Technik"
-language = "de"
-mailbox = "technik@musterbuero.example"
-numbers = ["0931 555-10", "0931 555-30"]
-hours = "always"
-ring_seconds = 60
-wrap_up_seconds = 0
-message_seconds = 60
-
-[[department]]
-name = "office"
-title = "Office"
-language = "en"
-mailbox = "office@musterbuero.example"
-numbers = ["0931 555-20"]
-hours = "always"
-ring_seconds = 60
-wrap_up_seconds = 0
-message_seconds = 60
-
-[[phone]]
-name = "desk_1"
-extension = "21"
-secret = "secret-one-1"
-
-[[phone]]
-name = "desk_2"
-extension = "22"
-secret = "secret-two-2"
-
+_ANALOGUE = """
 [[phone]]
 name = "old_1"
-extension = "23"
-secret = "secret-three-3"
+extension = "24"
+secret = "geheim-old-1"
 
 [[phone]]
 name = "old_2"
-extension = "24"
-secret = "secret-four-4"
+extension = "25"
+secret = "geheim-old-2"
 
 [[agent]]
-name = "anna"
-title = "Anna"
-phone = "desk_1"
+name = "otto"
+title = "Otto Ohm"
+phone = "old_1"
 departments = ["support"]
-languages = ["de", "en"]
+languages = ["de"]
 
 [[agent]]
-name = "ben"
-title = "Ben"
-phone = "desk_2"
-departments = ["office"]
-languages = ["de", "en"]
+name = "olga"
+title = "Olga Otis"
+phone = "old_2"
+departments = ["support"]
+languages = ["de"]
 """
+OFFICE = (
+    CALLS_OFFICE.replace('["0931 555-10"]', '["0931 555-10", "0931 555-30"]')
+    .replace("ring_seconds = 4", "ring_seconds = 60")
+    .replace("message_seconds = 30", "message_seconds = 60")
+    + _ANALOGUE
+)
 
 
 def pytest_ignore_collect(collection_path: Path) -> bool | None:
@@ -135,5 +96,4 @@ def everybody_goes_home(laboratory: Laboratory) -> Iterator[None]:
     laboratory.wait_for(
         "all calls are over", lambda: "0 active channels" in laboratory.asterisk("core show channels count")
     )
-    for agent in ("anna", "ben"):
-        laboratory.command("agents", agent, "offline")
+    laboratory.send_everybody_home()

@@ -7,12 +7,15 @@ import secrets
 import shutil
 import threading
 import time
+import wave
+from array import array
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
 from appliance.hotline.numbers import to_e164
 from appliance.settings import DahdiLine, LineKind, Settings
+from appliance.simulator import hearing
 from appliance.simulator.exchange import (
     _EVENTS,
     _MODULES,
@@ -25,19 +28,26 @@ from appliance.simulator.exchange import (
     Exchange,
     Leg,
     NotHappened,
+    _Person,
 )
 from appliance.store.config import read_config
+from appliance.telephony.ami_protocol import ActionHeaders
 from appliance.telephony.asterisk import render
-from appliance.telephony.manager import ManagerLink
+from appliance.telephony.manager import NO_HEADERS, Event, LinkTiming, ManagerLink, Response
 from appliance.telephony.prompts.install import install_prompts, sound_file
+from appliance.telephony.prompts.sounds import samples
 from appliance.telephony.sandbox import AsteriskProgram
 from tests.lines.box_inside import STATE
 from tests.lines.loops import LOOPS, system_conf
-from tests.lines.machine import Machine, MachineError
+from tests.lines.machine import SLOWNESS, Machine, MachineError
 
 T = TypeVar("T")
 _EXCHANGE = Path("/var/exchange")
 _MANAGER_PORT = 5039
+_TONE_HERTZ = 425.0  # ITU-T E.180
+_TONE_SAMPLES, _PIECE_SAMPLES = hearing.RATE // 5, hearing.RATE // 25
+_IS_TONE = 0.8  # share of the energy; what people say has less in some piece
+_QUIET = 100.0  # loudness: less is no tone
 _ASSIGN = "/sys/module/dahdi/parameters/auto_assign_spans"
 _GUEST = AsteriskProgram(
     ("/usr/sbin/asterisk",),
@@ -49,19 +59,33 @@ _GUEST = AsteriskProgram(
 )
 # An emulated processor is often late, and there is no echo in a loop.
 _SLOW: dict[str, Any] = {"echo_canceller": "none", "buffers": 32}
-_EXTRA = {
+_EXTRA: dict[str, tuple[LineKind, str, dict[str, Any]]] = {
     "isdn": (LineKind.BRI_PTP, "ptp", {"head": "931555"}),
     "bus": (LineKind.BRI_PTMP, "bus", {"msns": ("55520", "55530")}),
     "old": (LineKind.FXO, "analogue", {"number": "+4993155510"}),
     "desk": (LineKind.FXS, "handsets", {"ports": (1, 2), "phones": ("old_1", "old_2")}),
     "spare": (LineKind.BRI_PTP, "spare", {}),
+    "primary": (LineKind.PRI, "primary", {"head": "931555"}),
+    "wrong": (LineKind.BRI_PTP, "wrong", {}),
 }
+HANDSETS = dict(zip(_EXTRA["desk"][2]["phones"], LOOPS["handsets"].exchange_channels, strict=True))
+"""The analogue telephones on the box's ports, each with the exchange's channel it is played by."""
 BOX_LINES = tuple(
     DahdiLine(
         **{"name": name, "kind": kind, "ports": (1,), "card": LOOPS[loop].card, "group": group} | _SLOW | more
     )
     for group, (name, (kind, loop, more)) in enumerate(_EXTRA.items(), start=1)
 )
+
+
+class _PatientLink(ManagerLink):
+    """The manager of an Asterisk that answers slowly."""
+
+    def send(
+        self, action: str, headers: ActionHeaders = NO_HEADERS, *, timeout_seconds: float = 5.0
+    ) -> Response:
+        """As any link does, but with more patience."""
+        return super().send(action, headers, timeout_seconds=timeout_seconds * SLOWNESS)
 
 
 class LineExchange(Exchange):
@@ -83,7 +107,7 @@ class LineExchange(Exchange):
             "run_folder": _EXCHANGE / "run",
             "program": _GUEST,
             "entity_id": "02:46:5a:00:00:02",
-            "modules": (*_MODULES, "chan_dahdi"),
+            "modules": (*_MODULES, "chan_dahdi", "app_flash", "app_playtones"),
             "manager_port": _MANAGER_PORT,
             "manager_secret": self._secret,
             "wanted_events": _EVENTS,
@@ -101,18 +125,36 @@ class LineExchange(Exchange):
         files = render(_TEMPLATES, values)
         own = render(Path(__file__).parent / "config", values)
         files["chan_dahdi.conf"] = own["chan_dahdi.conf"]
+        # A person who says nothing sends nothing: what is recorded of an analogue line would have gaps.
+        files["asterisk.conf"] = files["asterisk.conf"].replace(
+            "transmit_silence = yes", "transmit_silence = no"
+        )
         files["extensions.conf"] += own["extensions.conf"]
         etc = machine.share / "exchange"
         etc.mkdir()
         for name, text in files.items():
             (etc / name).write_text(text)
 
+    def wait_for(
+        self, what: str, look: Callable[[], T | None], timeout_seconds: float = PATIENCE_SECONDS
+    ) -> T:
+        """As any exchange does, but with more patience."""
+        return super().wait_for(what, look, timeout_seconds * SLOWNESS)
+
+    def _note_new(self, event: Event, channel: str) -> None:
+        """A call that arrives at an analogue telephone has no number: the telephone is known by its wire."""
+        super()._note_new(event, channel)
+        leg = self.legs[-1] if self.legs else None
+        if leg and leg.channel == channel and leg.name == "s":
+            wire = channel.removeprefix("DAHDI/").partition("-")[0]
+            leg.name = next((name for name, number in HANDSETS.items() if wire == str(number)), "s")
+
     def start(self) -> None:
         """Start it in the machine and hold its manager."""
         folders = " ".join(str(_EXCHANGE / name) for name in ("etc", "run", "lib", "db", "spool", "log"))
         self._machine.run("sh", "-ec", f"mkdir -p {folders}; cp /share/exchange/* {_EXCHANGE}/etc/")
         self._machine.start("exchange", "asterisk", "-C", f"{_EXCHANGE}/etc/asterisk.conf", "-f")
-        self._link = ManagerLink(
+        self._link = _PatientLink(
             "127.0.0.1",
             self._machine.relay(_MANAGER_PORT),
             "exchange",
@@ -120,9 +162,10 @@ class LineExchange(Exchange):
             name="exchange",
             wanted_events=_EVENTS,
             on_event=self._note,
+            timing=LinkTiming(answer_seconds=10 * SLOWNESS),
         )
         self._link.start()
-        if not self._link.wait_connected(60):
+        if not self._link.wait_connected(60 * SLOWNESS):
             raise NotHappened("the exchange's manager does not answer")
 
     def stop(self) -> None:
@@ -134,14 +177,17 @@ class LineExchange(Exchange):
         return self._link.send("Getvar", {"Channel": channel, "Variable": name}).get("Value", "")
 
     def call_out(self, leg: str, endpoint: str, number: str, *, caller: str, name: str) -> Leg:
-        """As the exchange over SIP does, but on the group of channels `endpoint` names (``g1``)."""
+        """As the exchange over SIP does, but on a channel, a group of channels (``g1``), or from town."""
         channel_id = f"{leg}-{secrets.token_hex(4)}"
         placed = Leg(leg, channel="", heard=leg)
         with self._changed:
             self.legs.append(placed)
-        technology = (
-            f"DAHDI/{endpoint}/{number}" if endpoint.startswith("g") else f"PJSIP/{number}@{endpoint}"
-        )
+        if endpoint == "town":
+            technology = f"Local/{number}@town/n"
+        elif endpoint.isdigit() or endpoint.startswith("g"):
+            technology = f"DAHDI/{endpoint}/{number}"
+        else:
+            technology = f"PJSIP/{number}@{endpoint}"
         self._link.send(
             "Originate",
             {
@@ -159,11 +205,38 @@ class LineExchange(Exchange):
         return self.wait_for(f"{leg} dials", lambda: placed if placed.channel or placed.ended_at else None)
 
 
-class LineCaller(Caller):
+class _Patient(_Person):
+    """Somebody in the machine, where time goes slowly while the machine around it is busy."""
+
+    def _wait_listening(self, what: str, listen: Callable[[], T | None], timeout_seconds: float) -> T:
+        return super()._wait_listening(what, listen, timeout_seconds * SLOWNESS)
+
+    def hears_tone(self) -> None:
+        """Wait until the last thing heard was a tone: the dial tone, or a beep of the busy tone."""
+
+        def tone() -> bool:
+            last = self.heard()[-_TONE_SAMPLES:]
+            pieces = [last[start : start + _PIECE_SAMPLES] for start in range(0, len(last), _PIECE_SAMPLES)]
+            return bool(pieces) and all(
+                hearing.loudness(piece) > _QUIET and hearing.tone_share(piece, _TONE_HERTZ) > _IS_TONE
+                for piece in pieces
+            )
+
+        self._wait_listening(f"{self._leg().name} hears a tone", tone, PATIENCE_SECONDS)
+
+
+class LinePhone(_Patient, DeskPhone):
+    """A desk phone, or the telephone of somebody outside."""
+
+
+class LineCaller(_Patient, Caller):
     """A person outside who rings in over a card's line."""
 
     def dials(self, number: str, line: str = "g1") -> None:
-        """Dial these digits on a group of the exchange's channels: g1 ptp, g2 bus, g3 analogue."""
+        """Dial these digits on a group of the exchange's channels (g1 ptp, g2 bus, g3 analogue, g5 primary).
+
+        Or through an exchange in `town`, which takes a free channel of ptp where there is one.
+        """
         Caller._counter += 1
         self._placed = self._exchange.call_out(
             f"caller-{Caller._counter}", line, number, caller=self.number, name=self.name
@@ -175,9 +248,42 @@ class LineCaller(Caller):
         self._exchange.wait_for("the call is under way", lambda: self._state() == "Dialing")
         self.presses(digits[1:])
 
+    def hangs_up_on_analogue_line(self) -> None:
+        """Put the receiver down; the exchange tells the box by nothing but a tone."""
+        self._exchange.order(
+            "Redirect", Channel=self._leg().channel, Context="analogue", Exten="hangs-up", Priority="1"
+        )
+
     def _state(self) -> str:
         assert isinstance(self._exchange, LineExchange)
         return self._exchange.variable(self._leg().channel, "CHANNEL(state)")
+
+
+class Handset(LinePhone):
+    """An analogue telephone on a port of the box: it has a hook to flash, and hears a dial tone then."""
+
+    def flashes(self) -> None:
+        """Press the key that flashes the hook."""
+        self._exchange.order(
+            "Redirect", Channel=self._leg().channel, Context="handset", Exten="flashes", Priority="1"
+        )
+
+    def dials(self, code: str) -> LineCaller:
+        """Pick up, wait for the dial tone, and dial; returns that call."""
+        call = LineCaller(self._exchange, self.name, "")
+        call.dials(f"ww{code}", str(HANDSETS[self.name]))
+        return call
+
+    def shown_number(self) -> str:
+        """The number its display shows."""
+        return self._shown("num")
+
+    def shown_name(self) -> str:
+        """The name its display shows."""
+        return self._shown("name")
+
+    def _shown(self, what: str) -> str:
+        return self._exchange.variable(self._leg().channel, f"CALLERID({what})")
 
 
 class Laboratory:
@@ -252,14 +358,23 @@ class Laboratory:
         """A person outside, whose number the line shows like this."""
         return LineCaller(self.exchange, number, name)
 
-    def phone(self, name: str) -> DeskPhone:
+    def phone(self, name: str) -> LinePhone:
         """A telephone by the name of its leg: a desk phone, or a number outside."""
-        return self.exchange.phone(name)
+        return LinePhone(self.exchange, name)
+
+    def handset(self, name: str) -> Handset:
+        """An analogue telephone on a port of the box."""
+        assert name in HANDSETS
+        return Handset(self.exchange, name)
 
     def asterisk(self, command: str) -> str:
         """Ask the box's Asterisk."""
         words = ("asterisk", "-C", f"{STATE}/asterisk/etc/asterisk.conf", "-rx", command)
         return self.machine.run(*words, check=False)
+
+    def calls(self) -> str:
+        """Every channel of the box, a line of facts with ! between them."""
+        return self.asterisk("core show channels concise")
 
     def command(self, *words: str, check: bool = True) -> Any:
         """Run ``freizeichen … --json`` on the box."""
@@ -269,47 +384,72 @@ class Laboratory:
         return json.loads(printed)
 
     def sets(self, agent: str, presence: str) -> None:
-        """Set an agent's presence as the command does, and wait until it is in force."""
-        self.command("agents", agent, presence)
-        wanted = "green" if presence == "available" else "off"
+        """Set an agent's presence, and wait until it is in force."""
+        self.store(f"UPDATE presence SET state = '{presence}' WHERE agent = '{agent}'")
+        self.lamp_is(f"agent:{agent}", "green" if presence == "available" else "off")
 
-        def lamp() -> bool:
-            rows = {row["name"]: row["lamp"] for row in self.command("agents")}
-            return rows[agent] == wanted
+    def send_everybody_home(self) -> None:
+        """Nobody is present any more."""
+        self.store("UPDATE presence SET state = 'offline'")
 
-        self.wait_for(f"the lamp of {agent} is {wanted}", lamp, seconds=PATIENCE_SECONDS)
-
-    def query(self, question: str) -> list[list[Any]]:
-        """Ask the box's store."""
-        code = (
-            "import json, sqlite3, sys; db = sqlite3.connect(sys.argv[1]);"
-            " print(json.dumps(db.execute(sys.argv[2]).fetchall()))"
-        )
-        rows: list[list[Any]] = json.loads(
-            self.machine.run("python3", "-c", code, f"{STATE}/freizeichen.db", question)
-        )
-        return rows
+    def store(self, order: str) -> list[list[Any]]:
+        """Ask the box's store, or change it; what was asked for, row by row."""
+        return self.machine.store(f"{STATE}/freizeichen.db", order)
 
     def line(self, name: str) -> dict[str, Any]:
-        """The state of a line, as the command tells."""
-        return next(row for row in self.command("lines", check=False) if row["line"] == name)
+        """The state of a line, as it was seen last."""
+        columns = ("line", "channels", "busy", "free", "trouble")
+        rows = self.store(f"SELECT {', '.join(columns)} FROM line_states WHERE line = '{name}'")
+        return dict(zip(columns, rows[0], strict=True))
+
+    def trouble(self, name: str) -> str:
+        """What is the matter with a line, '' for nothing."""
+        return str(self.store(f"SELECT trouble FROM line_states WHERE line = '{name}'")[0][0])
+
+    def pulls(self, loop: str, how: str) -> None:
+        """Pull the exchange's end of a loop out, plug it in, or let it flap for a minute."""
+        self.machine.run("python3", "-m", "tests.lines.cable", loop, how, seconds=180)
+
+    def lamp_is(self, name: str, pattern: str) -> None:
+        """Wait until a lamp shows this pattern."""
+        self.wait_for(f"the lamp {name} is {pattern}", lambda: self.lamp(name) == pattern)
 
     def lamp(self, name: str) -> str:
         """What a lamp shows."""
-        rows = self.query(f"SELECT pattern FROM lamps WHERE name = '{name}'")
+        rows = self.store(f"SELECT pattern FROM lamps WHERE name = '{name}'")
         return str(rows[0][0]) if rows else ""
 
     def calls_of(self, caller: LineCaller) -> list[str]:
         """The call numbers of this caller's calls, the last one first."""
         number = to_e164(caller.number, "DE", "0931")
-        rows = self.query(f"SELECT call FROM calls WHERE caller = '{number}' ORDER BY call DESC")
+        rows = self.store(f"SELECT call FROM calls WHERE caller = '{number}' ORDER BY call DESC")
         return [row[0] for row in rows]
+
+    def channel_of(self, caller: LineCaller) -> str:
+        """This caller's channel in the box."""
+        rows = self.calls().splitlines()
+        return next(row.partition("!")[0] for row in rows if row.split("!")[7:8] == [caller.number])
+
+    def story(self, caller: LineCaller) -> list[str]:
+        """The steps of this caller's call, each with its detail."""
+        call = self.calls_of(caller)[0]
+        rows = self.store(f"SELECT step, detail FROM steps WHERE call = '{call}' ORDER BY id")
+        return [f"{step} {detail}".strip() for step, detail in rows]
 
     def outcome(self, caller: LineCaller) -> str:
         """Wait for the outcome of this caller's call."""
         number = to_e164(caller.number, "DE", "0931")
         question = f"SELECT outcome FROM calls WHERE caller = '{number}' AND outcome <> '' ORDER BY call DESC"
-        return str(self.wait_for(f"{number} has an outcome", lambda: self.query(question))[0][0])
+        return str(self.wait_for(f"{number} has an outcome", lambda: self.store(question))[0][0])
+
+    def message_says(self, prompt: str) -> bool:
+        """Whether this was said in the newest voice message."""
+        name = self.store("SELECT sound FROM messages ORDER BY id DESC LIMIT 1")[0][0]
+        kept = self.machine.share / "message.wav"
+        self.machine.run("cp", f"{STATE}/spool/{Path(name).with_suffix('.wav')}", "/share/message.wav")
+        with wave.open(str(kept)) as sound:
+            heard = hearing.sound(array("h", sound.readframes(sound.getnframes())))
+        return hearing.find(hearing.sound(samples(self.voice(prompt))), heard) is not None
 
     def voice(self, prompt: str) -> Path:
         """A sound for people to say, here."""
@@ -320,11 +460,13 @@ class Laboratory:
 
     def said(self, prompt: str) -> Path:
         """The same sound, where the exchange plays it."""
-        return Path("/share") / self.voice(prompt).name
+        there = _EXCHANGE / self.voice(prompt).name
+        self.machine.run("cp", f"/share/{there.name}", str(there))
+        return there
 
     def wait_for(self, what: str, look: Callable[[], T], *, seconds: float = PATIENCE_SECONDS) -> T:
         """Wait until `look` gives something. Raises NotHappened."""
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + seconds * SLOWNESS
         while not (found := look()):
             if time.monotonic() > deadline:
                 raise NotHappened(f"not within {seconds:g} s: {what}")

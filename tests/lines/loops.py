@@ -25,14 +25,20 @@ class Loop:
 
     @property
     def d_channel(self) -> int:
-        """The exchange's D-channel, 0 for none."""
-        return self.first + 2 * self.channels - 1 if self.signalling[1] else 0
+        """The exchange's D-channel, 0 for none: the 16th of an E1, the last of a basic rate."""
+        place = 16 if self.channels == 31 else self.channels
+        return self.first + self.channels + place - 1 if self.signalling[1] else 0
+
+    @property
+    def exchange_channels(self) -> list[int]:
+        """The exchange's channels that carry calls."""
+        start = self.first + self.channels
+        return [c for c in range(start, start + self.channels) if c != self.d_channel]
 
     @property
     def exchange_carriers(self) -> str:
-        """The exchange's channels that carry calls."""
-        start = self.first + self.channels
-        return ranges([c for c in range(start, start + self.channels) if c != self.d_channel])
+        """The same, as DAHDI's files write them."""
+        return ranges(self.exchange_channels)
 
     def system_lines(self) -> list[str]:
         """Of system.conf: both spans, and the exchange's channels."""
@@ -57,6 +63,8 @@ LOOPS = _loops(
     ("analogue", 1, "fxoks", ""),
     ("handsets", 2, "fxsks", ""),
     ("spare", 3, "bchan", "dchan"),
+    ("primary", 31, "bchan", "dchan"),
+    ("wrong", 3, "bchan", "dchan"),
 )
 
 

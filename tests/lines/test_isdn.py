@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from tests.lines.laboratory import Laboratory, LineCaller
+from tests.lines.laboratory import Laboratory, LineCaller, LinePhone
 
 
-def talk(laboratory: Laboratory, caller: LineCaller, agent: str) -> None:
+def talk(laboratory: Laboratory, caller: LineCaller, phone: LinePhone) -> None:
     """Each hears what the other says."""
-    phone = laboratory.phone(agent)
     caller.begins_to_say(laboratory.said("customer-later"))
     phone.hears_sound(laboratory.voice("customer-later"))
     phone.begins_to_say(laboratory.said("still-waiting"))
@@ -23,7 +22,7 @@ def test_who_dials_a_number_behind_the_head_number_talks_to_the_agent(laboratory
     anna.answers()
     assert anna.current is not None
     assert anna.current.shown_number == "01701234567"
-    talk(laboratory, caller, "desk_1")
+    talk(laboratory, caller, anna)
     anna.hangs_up()
     caller.waits_until_cut_off()
     assert laboratory.outcome(caller) == "talked"
@@ -73,3 +72,56 @@ def test_who_finds_everybody_busy_chooses_by_key_and_leaves_a_message(laboratory
     second.hears("message-thanks")
     second.waits_until_cut_off()
     assert laboratory.outcome(second) == "message"
+
+
+def test_who_is_promised_a_callback_is_called_over_a_b_channel(laboratory: Laboratory) -> None:
+    caller = laboratory.caller("01701234507")
+    caller.dials("10")
+    caller.hears("offer-callback", after=caller.hears("nobody-present"))
+    caller.presses("2")
+    caller.hears("callback-confirm")
+    caller.presses("1")
+    caller.hears("callback-promised")
+    caller.waits_until_cut_off()
+    laboratory.sets("anna", "available")
+    anna = laboratory.phone("desk_1")
+    anna.answers()
+    anna.presses("1")
+    customer = laboratory.phone("01701234507")
+    assert customer.rings().shown_number == "093155510"
+    customer.answers()
+    customer.hears("customer-callback")
+    customer.presses("1")
+    laboratory.wait_for("they talk", lambda: "talks anna" in laboratory.story(caller))
+    talk(laboratory, customer, anna)
+    customer.hangs_up()
+    laboratory.wait_for("he was called back", lambda: laboratory.outcome(caller) == "called back")
+
+
+def test_while_all_channels_are_in_use_others_hear_the_busy_tone(laboratory: Laboratory) -> None:
+    first, second = laboratory.caller("01701234508"), laboratory.caller("01701234509")
+    for caller in (first, second):
+        caller.dials("10")
+        caller.hears("greeting")
+    laboratory.wait_for("no channel is free", lambda: laboratory.line("isdn")["free"] == 0)
+    third = laboratory.caller("01701234520")
+    third.dials("10", "town")
+    third.hears_tone()
+    third.hangs_up()
+    assert laboratory.calls_of(third) == []
+    first.hangs_up()
+    again = laboratory.caller("01701234521")
+    again.dials("10", "town")
+    again.hears("greeting")
+
+
+def test_a_number_that_is_none_disturbs_nothing(laboratory: Laboratory) -> None:
+    caller = laboratory.caller("*#06#1234567890123456789012345", name='"; DROP TABLE calls;--')
+    caller.dials("10")
+    caller.hears("greeting")
+    caller.hangs_up()
+    laboratory.wait_for(
+        "its outcome is in the ledger",
+        lambda: laboratory.store("SELECT outcome <> '' FROM calls ORDER BY started_at DESC LIMIT 1") == [[1]],
+    )
+    assert laboratory.store("SELECT caller FROM calls ORDER BY started_at DESC LIMIT 1") == [[""]]

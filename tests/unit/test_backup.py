@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import sqlite3
+import struct
 import zipfile
 from collections.abc import Callable
 from dataclasses import replace
@@ -398,6 +399,17 @@ def test_whatever_byte_is_broken_nothing_but_a_whole_backup_is_taken(new: Settin
         except BackupError:
             refused += 1
     assert refused > 40  # the others: bytes of the ZIP nobody reads, such as times
+
+
+def test_a_file_that_lies_before_the_beginning_is_damage(new: Settings, file: Path) -> None:
+    """A ZIP says in its last 22 bytes where its table begins; all its files are counted from there."""
+    whole = bytearray(file.read_bytes())
+    (begins,) = struct.unpack_from("<I", whole, len(whole) - 6)
+    struct.pack_into("<I", whole, len(whole) - 6, begins + 1000)
+    file.write_bytes(whole)
+    with pytest.raises(BackupError) as error:
+        check_backup(new, file)
+    assert error.value.reason == "damaged"
 
 
 # --- cut off anywhere

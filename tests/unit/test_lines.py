@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -372,6 +373,7 @@ def rendered(cards: list[Card], *lines: DahdiLine) -> dict[str, str]:
         area_code="0931",
         dialled=["+4993155510", "93155510", "93155520"],
         extensions={"desk_1": "21"},
+        inside=["21", "22", "70", "110", "112"],
     )
     templates = templates_in(Path(__file__).parents[2] / "appliance/telephony/config/box")
     names = ("system.conf", "chan_dahdi.conf", "lines.conf")
@@ -449,9 +451,21 @@ def test_a_handset_is_a_desk_phone(cards: list[Card]) -> None:
     files = rendered(cards, DahdiLine("desk", LineKind.FXS, (3,), card="serial 7", phones=("desk_1",)))
     assert "fxoks=9" in files["system.conf"]
     channel = settings_of(files["chan_dahdi.conf"], "9")
-    assert (channel["signalling"], channel["context"], channel["transfer"]) == ("fxo_ks", "phones", "yes")
+    assert (channel["signalling"], channel["context"], channel["transfer"]) == ("fxo_ks", "handsets", "yes")
     assert (channel["callerid"], channel["mailbox"]) == ("21 <21>", "desk_1")
     assert "line-desk" not in files["lines.conf"]
+
+
+def test_a_handset_dials_digit_by_digit(cards: list[Card]) -> None:
+    """Each complete number goes on to what all phones dial; what could be longer is waited for."""
+    desk = DahdiLine("desk", LineKind.FXS, (3,), card="serial 7", phones=("desk_1",))
+    begins = rendered(cards, desk)["lines.conf"].partition("[handsets]")[2]
+    found = re.findall(r"exten => (\S+),1,Goto\(phones,\$\{EXTEN\},1\)", begins)
+    assert set(found) == {
+        *("1", "11", "110", "112", "2", "21", "22", "7", "70"),
+        *("_[345689]!", "_1[023456789]!", "_11[13456789]!", "_2[03456789]!", "_7[123456789]!"),
+        *("_0.", "_*XX", "#"),
+    }
 
 
 def test_a_primary_rate_line_leaves_out_its_d_channel() -> None:

@@ -10,6 +10,7 @@ import pytest
 from sqlite_utils import Database
 
 from appliance.store import ledger, night, times
+from appliance.store.attention import show_attention
 from appliance.store.changes import BY_PANEL
 from appliance.store.database import open_store
 from appliance.store.liveness import Alive
@@ -361,3 +362,10 @@ def test_without_the_supervisor_live_calls_may_be_over(client: Visitor, db: Data
     assert "Asterisk allein nimmt Anrufe an" not in page
     assert words(page, "supervisor-down").startswith(TEXTS["de"]("supervisor.down_both"))
     assert "unbekannt, wer erreichbar ist" in words(page, "department-front")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_line_in_trouble_leads_to_the_lines(client: Visitor, db: Database, language: str) -> None:
+    show_attention(db, [("line", "Leitung isdn: kein Signal.", "Line isdn: no signal.")])
+    page = get(client, language)
+    assert f'<a href="/lines">{TEXTS[language]("attention.line")}</a>' in page

@@ -54,7 +54,7 @@ class WiredLine:
     @property
     def context(self) -> str:
         """Where its calls begin in the dialplan."""
-        return "phones" if self.line.kind is LineKind.FXS else f"line-{self.line.name}"
+        return "handsets" if self.line.kind is LineKind.FXS else f"line-{self.line.name}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,10 +96,12 @@ def template_values(
     area_code: str,
     dialled: Iterable[str],
     extensions: Mapping[str, str],
+    inside: Iterable[str],
 ) -> dict[str, object]:
     """What system.conf, chan_dahdi.conf and the lines' part of the dialplan need.
 
-    `dialled` are all forms in which our numbers may be dialled, `extensions` those of the desk phones.
+    `dialled` are all forms in which our numbers may be dialled, `extensions` those of the desk phones;
+    `inside` are all short numbers that are dialled in the house.
     """
     forms = frozenset(form for form in dialled if form.isdigit())
     return {
@@ -108,6 +110,7 @@ def template_values(
         "area_code": area_code.removeprefix(country.national_prefix),
         "entries": {line.line.name: entries(line, forms) for line in wired},
         "extensions": extensions,
+        "inside": overlap_entries(inside, open_ended="0"),
         "ranges": ranges,
     }
 
@@ -140,12 +143,13 @@ def devices(wired: Iterable[WiredLine]) -> dict[str, str]:
     }
 
 
-def overlap_entries(numbers: Iterable[str]) -> list[str]:
+def overlap_entries(numbers: Iterable[str], open_ended: str = "") -> list[str]:
     """Extensions for numbers that arrive digit by digit: each ends the dialling where it is certain.
 
     A number of ours is taken with its last digit. Where no number of ours can follow, the call is taken at
     once, too, and will hear so. Only a number that stops too early, or could still become a longer
-    one of ours, is waited for: an extension that exists while others begin with it.
+    one of ours, is waited for: an extension that exists while others begin with it. What begins with a
+    digit of `open_ended` is left to whoever knows how long such numbers are.
     """
     ours = set(numbers)
     beginnings = {""} | {number[:length] for number in ours for length in range(len(number))}
@@ -153,7 +157,8 @@ def overlap_entries(numbers: Iterable[str]) -> list[str]:
     for beginning in beginnings:
         if beginning:
             found.add(beginning)
-        elsewhere = [d for d in "0123456789" if beginning + d not in beginnings | ours]
+        digits = "0123456789" if beginning else "".join(d for d in "0123456789" if d not in open_ended)
+        elsewhere = [d for d in digits if beginning + d not in beginnings | ours]
         if elsewhere:
             found.add(f"_{beginning}[{''.join(elsewhere)}]!")
     return sorted(found)
