@@ -136,7 +136,7 @@ class _House:
 
     def on_call(self, department: Department) -> OnCall:
         found = on_call(self._db, department.name)
-        line = next(iter(self._settings.outward_lines), None)
+        line = self._settings.outward_line
         if line is None:
             return found
         return replace(

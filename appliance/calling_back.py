@@ -80,7 +80,7 @@ class CallingBack:
 
     def look_at_line(self) -> bool:
         """Tell the switchboard whether the line has a channel to spare, and return it."""
-        line = next(iter(self._settings.outward_lines), None)
+        line = self._settings.outward_line
         try:
             has_room = line is not None and line_has_room(
                 line.channels, self._busy_channels(line), somebody_waits=self._switchboard().somebody_waits()
@@ -158,7 +158,7 @@ class RunningAttempt:
 
     def customer(self) -> CustomerFacts | None:
         """Whom this attempt is for; None when the request is settled already."""
-        line = next(iter(self._settings.outward_lines), None)
+        line = self._settings.outward_line
         if self._callback is None or line is None:
             return None
         rules = callback_rules(self._db)

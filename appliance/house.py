@@ -58,11 +58,6 @@ class House:
         self.switchboard = switchboard
         self.bookkeeper = bookkeeper
 
-    @property
-    def outward_line(self) -> Line | None:
-        """The line the box itself calls out on, None without any."""
-        return next(iter(self.settings.outward_lines), None)
-
     def take_call(self, leg: CallerLeg) -> None:
         """One call, in the thread it has for itself."""
         db = open_store(self.settings.store)
@@ -134,7 +129,7 @@ class HouseOfOneCall:
     def on_call(self, department: Department) -> OnCall:
         """Who is rung now while the department is closed, over the first line to the exchange."""
         found = on_call(self._db, department.name)
-        line = self._house.outward_line
+        line = self._house.settings.outward_line
         beginnings = channel_beginnings([line])[line.name] if line else ()
         if line is None or not beginnings:
             return found
@@ -169,7 +164,7 @@ class HouseOfOneCall:
     def outside(self, dialled: str, department: str) -> OutsideNumber | str:
         """How a number outside is reached for this department, or the prompt that says why it is not."""
         number, refused = self.number_keyed_in(dialled)
-        line = self._house.outward_line
+        line = self._house.settings.outward_line
         if refused or line is None:
             return refused or "call-failed-internal"
         calls = calls_pattern(channel_beginnings([line])[line.name])

@@ -152,7 +152,7 @@ def emergency_values(
 
 def outside_values(settings: Settings, wired: Sequence[WiredLine]) -> dict[str, object]:
     """How the dialplan itself reaches somebody outside: over the first line to the exchange."""
-    line = next(iter(settings.outward_lines), None)
+    line = settings.outward_line
     beginnings = channel_beginnings([line], wired)[line.name] if line else ()
     return {
         "outside": line.destination("NUMBER", "DIGITS") if line and beginnings else "",

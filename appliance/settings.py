@@ -173,10 +173,15 @@ class Settings:
 
     @property
     def outward_lines(self) -> tuple[Line, ...]:
-        """The lines to the exchange, in their order; calls of the box go out on the first one."""
+        """The lines to the exchange, in their order."""
         return tuple(
             line for line in self.lines if isinstance(line, SipLine) or line.kind is not LineKind.FXS
         )
+
+    @property
+    def outward_line(self) -> Line | None:
+        """The line on which the box itself calls out; None without any."""
+        return next(iter(self.outward_lines), None)
 
     @property
     def card_lines(self) -> tuple[DahdiLine, ...]:

@@ -23,10 +23,3 @@ class TicketRule:
             and self.shortest <= len(digits) <= self.longest
             and (not self.prefixes or digits.startswith(self.prefixes))
         )
-
-    def complete(self, digits: str) -> bool:
-        """Whether no digit can follow, so that there is no # to wait for.
-
-        A wrong beginning is not complete: the rest of it must not be taken for another choice.
-        """
-        return len(digits) >= self.longest

@@ -17,12 +17,21 @@ from appliance.telephony.fastagi import CallerLeg
 
 WAKE_KEY = "D"  # sent to a waiting caller's channel by us; no telephone has it
 DIGITS = "0123456789"
+_CALL_REJECTED = "21"
 _LONGEST_ENTRY = 40
 _LONGEST_ENTRY_SECONDS = 45.0
 _FIRST_KEY_SECONDS = 6.0
 _NEXT_KEY_SECONDS = 4.0
 _GRACE_SECONDS = 2.0  # an agent is free while somebody is keying in: he may finish, but not for long
 _GRACE_NEXT_KEY_SECONDS = 1.0
+
+
+def is_rejected(status: str, cause: str) -> bool:
+    """Whether a phone was declined, from Dial's status and the cause (ITU-T Q.850) it was hung up with.
+
+    What a phone says then (SIP 603) Dial takes for unreachable.
+    """
+    return status == "CHANUNAVAIL" and cause == _CALL_REJECTED
 
 
 class Place(Protocol):

@@ -16,7 +16,7 @@ from appliance.hotline.on_call import Duty
 from appliance.hotline.ringing import Chance, Ring
 from appliance.hotline.transfers import Colleague, OutsideNumber
 from appliance.telephony.asking import ask_for_callback, ask_for_ticket
-from appliance.telephony.call import WAKE_KEY, Call, House, Place
+from appliance.telephony.call import WAKE_KEY, Call, House, Place, is_rejected
 from appliance.telephony.fastagi import CallerHungUp, CallerLeg
 from appliance.telephony.on_call_ring import reach_on_call
 
@@ -40,7 +40,6 @@ _RING_RESULTS = {
     "CANCEL": Ring.CALLER_GONE,
     "": Ring.CALLER_GONE,  # he hung up before the phone was rung
 }
-_CALL_REJECTED = "21"  # ITU-T Q.850; a phone's "decline" (SIP 603), which Dial takes for unreachable
 
 _RING_STEPS = {
     Ring.TALKED: "conversation over",
@@ -481,7 +480,7 @@ def ring(
 
 def ring_result(status: str, cause: str) -> Ring:
     """How ringing an agent ended, from Dial's status and the cause with which the phone was hung up."""
-    if status == "CHANUNAVAIL" and cause == _CALL_REJECTED:
+    if is_rejected(status, cause):
         return Ring.REFUSED
     return _RING_RESULTS.get(status, Ring.UNREACHABLE)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from appliance.hotline.on_call import Duty, OnCall, OnCallPhone, Rung, line_has_channel
-from appliance.telephony.call import Call
+from appliance.telephony.call import Call, is_rejected
 
 MESSAGE_KEY = "3"
 
@@ -11,7 +11,6 @@ MESSAGE_KEY = "3"
 _IN_A_CALL = frozenset({"INUSE", "BUSY", "RINGING", "RINGINUSE", "ONHOLD"})
 _KEY_PRESSED = "CANCEL"  # what Dial says when the caller has pressed a key (or has hung up)
 _KEYS_CONTEXT = "on-call-keys"
-_CALL_REJECTED = "21"  # ITU-T Q.850; a phone's "decline" (SIP 603), which Dial takes for unreachable
 
 _RUNGS = {
     "ANSWER": Rung.NOT_TAKEN,  # unless CONFIRMED says otherwise
@@ -111,7 +110,7 @@ def result(call: Call) -> Rung:
         return Rung.MESSAGE_WANTED
     if call.leg.get("ANSWERED") == "yes":
         return Rung.NOT_TAKEN
-    if status == "CHANUNAVAIL" and call.leg.get("HANGUPCAUSE") == _CALL_REJECTED:
+    if is_rejected(status, call.leg.get("HANGUPCAUSE")):
         return Rung.REFUSED
     return _RUNGS.get(status, Rung.UNREACHABLE)
 

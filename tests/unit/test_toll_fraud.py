@@ -86,7 +86,7 @@ class Office:
     def call(self, shown: str = "") -> HouseOfOneCall:
         """A call that shows this number."""
         house: Any = SimpleNamespace(
-            settings=SimpleNamespace(prompts=None), outward_line=SipLine("line", "127.0.0.2", 5060)
+            settings=SimpleNamespace(prompts=None, outward_line=SipLine("line", "127.0.0.2", 5060))
         )
         leg: Any = SimpleNamespace(
             argument=lambda _position: "1.0",
