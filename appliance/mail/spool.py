@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import re
-import secrets
 import threading
 import time
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from appliance.mail import files, sound
+from appliance.store import outbox
 from appliance.store.callbacks import ATTEMPT
 from appliance.store.database import exclusive
 from appliance.store.office import mailbox_of
@@ -151,16 +151,7 @@ def _insert(db: Database, facts: MessageFacts, seconds: float, name: str) -> Non
             name,
         ],
     )
-    mailbox, language = mailbox_of(db, facts.department)
-    db.execute(
-        "INSERT INTO outbox (message, message_id, recipient, language) VALUES (?, ?, ?, ?)",
-        [
-            inserted.lastrowid,
-            f"<{facts.call}.{secrets.token_hex(8)}@freizeichen.local>",
-            mailbox,
-            language,
-        ],
-    )
+    outbox.put(db, "message", inserted.lastrowid, facts.call, mailbox_of(db, facts.department))
 
 
 def _storable(text: str) -> str:

@@ -10,7 +10,7 @@ from sqlite_utils import Database
 
 from appliance.hotline.callbacks import Callback, Result, State, after_attempt
 from appliance.hotline.outcomes import Outcome
-from appliance.store import ledger
+from appliance.store import ledger, outbox
 from appliance.store.database import exclusive
 from appliance.store.office import agent_at, mailbox_of
 from appliance.store.times import from_text, to_text
@@ -314,14 +314,7 @@ def forget(db: Database, before: datetime) -> None:
 
 def _tell_mailbox(db: Database, row: dict[str, Any]) -> None:
     """A mail to the department that this person could not be reached."""
-    db.execute(
-        "INSERT INTO outbox (callback, message_id, recipient, language) VALUES (?, ?, ?, ?)",
-        [
-            row["id"],
-            f"<callback-{row['id']}.{secrets.token_hex(8)}@freizeichen.local>",
-            *mailbox_of(db, row["department"]),
-        ],
-    )
+    outbox.put(db, "callback", row["id"], f"callback-{row['id']}", mailbox_of(db, row["department"]))
 
 
 def _callback(row: dict[str, Any]) -> Callback:

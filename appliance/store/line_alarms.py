@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import secrets
 from datetime import datetime, timedelta
 
 from sqlite_utils import Database
 
 from appliance.hotline.line_states import LineState, to_be_mailed
+from appliance.store import outbox
 from appliance.store.database import exclusive
 from appliance.store.lines import line_states
 from appliance.store.office import office_mailbox
@@ -19,16 +19,13 @@ def report(db: Database, now: datetime, patience: timedelta) -> bool:
     if not _due(db, now, patience):
         return False
     with exclusive(db):
-        mailbox, language = office_mailbox(db)
+        recipient = office_mailbox(db)
         for state in _due(db, now, patience):
             alarm = db.execute(
                 "INSERT INTO line_alarms (line, trouble, since, noticed_at) VALUES (?, ?, ?, ?)",
                 [state.line, str(state.trouble), to_text(state.since or now), to_text(now)],
             ).lastrowid
-            db.execute(
-                "INSERT INTO outbox (line_alarm, message_id, recipient, language) VALUES (?, ?, ?, ?)",
-                [alarm, f"<line-{alarm}.{secrets.token_hex(8)}@freizeichen.local>", mailbox, language],
-            )
+            outbox.put(db, "line_alarm", alarm, f"line-{alarm}", recipient)
     return True
 
 

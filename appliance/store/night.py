@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from datetime import datetime
 
 from sqlite_utils import Database
@@ -10,6 +9,7 @@ from sqlite_utils import Database
 from appliance.hotline.hours import NightMode
 from appliance.hotline.night import NIGHT_MODES, Forgotten, NightSwitch
 from appliance.hotline.night import forgotten as is_forgotten
+from appliance.store import outbox
 from appliance.store.changes import Author, Difference, note
 from appliance.store.database import exclusive
 from appliance.store.office import office_mailbox
@@ -79,14 +79,7 @@ def remind(db: Database, now: datetime) -> bool:
             "INSERT INTO night_reminders (mode, since, missed_at, noticed_at) VALUES (?, ?, ?, ?)",
             [switch.mode, to_text(switch.since), to_text(found.missed_at), to_text(now)],
         ).lastrowid
-        db.execute(
-            "INSERT INTO outbox (night_reminder, message_id, recipient, language) VALUES (?, ?, ?, ?)",
-            [
-                reminder,
-                f"<night-{reminder}.{secrets.token_hex(8)}@freizeichen.local>",
-                *office_mailbox(db),
-            ],
-        )
+        outbox.put(db, "night_reminder", reminder, f"night-{reminder}", office_mailbox(db))
     return True
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import secrets
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from sqlite_utils import Database
 
 from appliance.hotline.weekly import last_day_of_report
+from appliance.store import outbox
 from appliance.store.database import exclusive
 from appliance.store.office import office_facts
 from appliance.store.times import to_text
@@ -36,10 +36,7 @@ def put_report(db: Database, now: datetime) -> bool:
         ).lastrowid
         if newest is None:
             return False  # that week was over before anybody wanted reports
-        db.execute(
-            "INSERT INTO outbox (weekly_report, message_id, recipient, language) VALUES (?, ?, ?, ?)",
-            [report, f"<week-{last}.{secrets.token_hex(8)}@freizeichen.local>", mailbox, language],
-        )
+        outbox.put(db, "weekly_report", report, f"week-{last}", (mailbox, language))
     return True
 
 

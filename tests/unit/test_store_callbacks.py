@@ -181,6 +181,28 @@ def test_the_place_is_kept_for_who_calls_in_again(db: Database) -> None:
     assert callbacks.place_kept(db, "+49931777", "support") is None
 
 
+def test_who_is_to_be_called_at_another_number_has_his_place_and_is_not_called_while_he_is_here(
+    db: Database,
+) -> None:
+    elsewhere = "+49931777"
+    rings_in(db, "1.0")
+    request = callbacks.request(db, "1.0", elsewhere, arrived=NOON, now=NOON)
+    hangs_up(db, "1.0")
+    assert callbacks.place_kept(db, ERIKA, "support") == NOON
+    rings_in(db, "2.0")
+    assert in_line(db) == []
+    assert callbacks.begin_attempt(db, request) is None
+    hangs_up(db, "2.0")
+    assert in_line(db) == [request]
+
+
+def test_it_is_known_whether_the_office_wants_to_call_or_was_asked(db: Database) -> None:
+    owes(db)
+    assert not callbacks.was_ordered(db, "1.0")
+    callbacks.request(db, "1.0", ERIKA, arrived=NOON, now=after(9), step=callbacks.ORDERED)
+    assert callbacks.was_ordered(db, "1.0")
+
+
 # Who stands in line
 
 
@@ -625,6 +647,9 @@ class Callbacks(RuleBasedStateMachine):
             self.records.append(lambda: self.message(call))
         self.records.append(lambda: hangs_up(self.db, call, at, message_kept=how == "message"))
 
+    def caller_of(self, call: str) -> str:
+        return str(self.db.execute("SELECT caller FROM calls WHERE call = ?", [call]).fetchone()[0])
+
     def message(self, call: str) -> None:
         message = self.db.execute(
             "INSERT INTO messages (call, department, caller, caller_name, recorded_at, seconds, sound) "
@@ -728,6 +753,7 @@ class Callbacks(RuleBasedStateMachine):
                 for r in known.values()
                 if r["state"] == "waiting" and r["call"] not in self.live
                 if r["number"] not in (*self.live.values(), *called)
+                if (asked_from := self.caller_of(r["call"])) == "" or asked_from not in self.live.values()
             }
             assert nobody_talks == set(in_line(self.db)), "who is owed a call stands in line"
         assert faults(self.db) == set()
