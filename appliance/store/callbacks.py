@@ -15,7 +15,8 @@ from appliance.store.database import exclusive
 from appliance.store.office import agent_at, mailbox_of
 from appliance.store.times import from_text, to_text
 
-PROMISED, ORDERED = "callback promised", "callback ordered"
+PROMISED = "callback promised"
+ORDERED = "callback ordered"
 
 # Of a request `c`: the person is on the telephone with us, from the number he has asked to be called at or
 # from the one he had asked from, or is being called for another department.

@@ -367,7 +367,8 @@ CREATE TABLE messages (
   caller_name TEXT NOT NULL,
   recorded_at TEXT NOT NULL,
   seconds REAL NOT NULL,
-  sound TEXT NOT NULL UNIQUE
+  sound TEXT NOT NULL,
+  UNIQUE (call, sound)
 ) STRICT;
 CREATE TABLE night_reminders (
   id INTEGER PRIMARY KEY AUTOINCREMENT,

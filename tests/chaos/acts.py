@@ -236,7 +236,10 @@ def callback(act: Act, place: int) -> None:
         "1",
         {"callback-promised": "promised {number} {call}", "callback-failed": "not promised {number}"},
     )
-    if ask_for_callback(call) and place % 3 == 2:
+    agreed = ask_for_callback(call, "callback-confirm")
+    if agreed:
+        call.hears("callback-promised")
+    if agreed and place % 3 == 2:
         number = number_of(place)
         with exclusive(act.db):
             act.db.execute("UPDATE calls SET ended_at = ? WHERE call = ?",

@@ -37,7 +37,9 @@ def steps_in_python() -> set[str]:
         and node.targets[0].id.isupper()
     }
     places = [place for node in nodes for place in step_places(node)]
-    names = {node.id for place in places for node in ast.walk(place) if isinstance(node, ast.Name)}
+    nodes = [node for place in places for node in ast.walk(place)]
+    names = {node.id for node in nodes if isinstance(node, ast.Name)}
+    names |= {node.attr for node in nodes if isinstance(node, ast.Attribute)}
     places += [constants[name] for name in names & constants.keys()]
     return {
         node.value
