@@ -122,7 +122,7 @@ def place_kept(db: Database, number: str, department: str) -> datetime | None:
     Also when he had asked to be called at another number than the one he calls from.
     """
     row = db.execute(
-        "SELECT min(c.arrived) FROM callbacks AS c JOIN calls AS a ON a.call = c.call "
+        "SELECT min(c.arrived) FROM callbacks AS c LEFT JOIN calls AS a ON a.call = c.call "
         "WHERE (c.number = ?1 OR a.caller = ?1) AND c.department = ?2 AND c.closed_at = ''",
         [number, department],
     ).fetchone()

@@ -99,7 +99,7 @@ def test_a_message_is_heard_in_the_inbox_and_called_back(office: SimulatedOffice
     desk.presses("1")
     customer = office.customer(caller.number)
     customer.answers()
-    customer.hears("customer-callback")
+    customer.hears("customer-callback-ordered")
     customer.presses("1")
     customer.says(VOICE)
     desk.hears_sound(VOICE)

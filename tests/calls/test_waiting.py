@@ -291,7 +291,7 @@ def test_hung_up_while_waiting_is_missed_until_he_reaches_us(office: SimulatedOf
     office.desk("anna").presses("1")
     customer = office.customer("+491702222222")
     customer.answers()
-    customer.hears("customer-callback")
+    customer.hears("customer-callback-ordered")
     customer.presses("1")
     office.reaches(call, "talks anna")
     customer.hangs_up()
