@@ -13,7 +13,7 @@ from sqlite_utils import Database
 
 from appliance.hotline.weekly import last_day_of_report
 from appliance.mail.outbox import Outbox
-from appliance.store import times, weekly
+from appliance.store import people, times, weekly
 from appliance.store.database import open_store
 from tests.unit.fake_smtp import FakeSmtp
 from tests.unit.seed import seeded_store
@@ -63,6 +63,13 @@ def mails(db: Database) -> list[tuple[str, str]]:
 def test_nobody_who_does_not_want_it_gets_one(db: Database) -> None:
     assert not weekly.put_report(db, MONDAY_6)
     assert mails(db) == []
+
+
+def test_a_report_on_its_way_lights_no_lamp_of_messages(db: Database) -> None:
+    want(db)
+    weekly.put_report(db, MONDAY_6)
+    assert weekly.put_report(db, MONDAY_6 + WEEK)
+    assert people.undelivered_messages(db) == 0
 
 
 def test_once_a_week_whatever_is_restarted_and_from_the_next_week_on(db: Database, tmp_path: Path) -> None:
