@@ -265,7 +265,7 @@ def test_only_an_admin_changes_prompts(office: Office, recording: bytes) -> None
     client, db, _ = office
     bert = visitor(client.application)
     bert.sign_in(db, "bert", "agent")
-    assert upload(bert, recording) == TEXTS["de"]("error.may_not")
+    assert upload(bert, recording) == TEXTS["de"]("error.may_not_prompt")
     page = bert.get("/prompts?lang=de").get_data(as_text=True)
     assert '/prompts/de/greeting"' not in page
     assert bert.get("/prompts/de/greeting").status_code == 403
