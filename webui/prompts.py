@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from textwrap import shorten
@@ -30,6 +31,7 @@ KINDS: Final = ("greeting", "extra")
 LONGEST_TEXT: Final = 800
 LARGEST_UPLOAD_BYTES: Final = 24_000_000  # two minutes of 48 kHz stereo
 LARGEST_TEXT_BYTES: Final = 16_384  # of a form with a text: an umlaut takes six
+_SMALLEST_FAMILY: Final = 4
 _LONGEST_TITLE: Final = 60  # in a sentence
 _TOLD: Final = timedelta(minutes=10)  # so long the page says how recording by phone has ended
 
@@ -84,6 +86,16 @@ class Line:
         return self.own is not None and (self.own.versions > 1 or self.own.has_sound)
 
 
+@dataclass(frozen=True, slots=True)
+class Family:
+    """Prompts that differ by a number only, such as the hours of the day: the page shows them on a wish."""
+
+    key: str
+    count: int
+    first: str
+    last: str
+
+
 @pages.before_request
 def look_whose_it_is() -> Response | None:
     """An agent changes what he says himself, nothing else; he may hear every prompt."""
@@ -95,24 +107,25 @@ def look_whose_it_is() -> Response | None:
 
 @pages.get("")
 def page() -> Response:
-    """Every prompt in one language, or those in which a word stands."""
+    """Every prompt in one language, or those in which a word stands, or a family of them."""
     box = _box()
     language = _language(request.args.get("of", "") or office_facts(store()).language)
     facts = office_facts(store())
     wanted = request.args.get("search", "")[:80].strip()
+    family = "" if wanted else request.args.get("family", "")[:80]
     catalogue = box.prompt_texts()
     lines = _lines(box, [*(key for key in own_keys() if box.has_prompt(key, language)), *catalogue], language)
     mine = [line for each in LANGUAGES for line in _lines(box, _keys_of_agents(who().agent), each)]
     return show(
         "prompts.html",
-        lines=[
-            line
-            for line in lines
-            if wanted.casefold() in f"{line.key} {line.title} {line.text}".casefold()
-            and line.key not in {each.key for each in mine}
+        lines=_folded(lines, family, {each.key for each in mine})
+        if not wanted
+        else [
+            line for line in lines if wanted.casefold() in f"{line.key} {line.title} {line.text}".casefold()
         ],
         music=_lines(box, MUSIC[:1], MUSIC[1])[0],
-        mine=[] if wanted else mine,
+        mine=[] if wanted or family else mine,
+        family=family,
         is_dialled=_is_dialled(who().agent),
         of=language,
         search=wanted,
@@ -279,6 +292,38 @@ def _keys_of_agents(*agents: str) -> list[str]:
 def _is_dialled(agent: str) -> bool:
     """Whether a number leads to this agent directly; else nobody hears what he says himself."""
     return bool(store().execute("SELECT 1 FROM numbers WHERE agent = ?", [agent]).fetchone())
+
+
+def _folded(lines: list[Line], family: str, besides: Collection[str]) -> list[Line | Family]:
+    """The lines of one family, or all lines but those `besides`, in which a family is one line.
+
+    What the office has changed stands for itself.
+    """
+    if family:
+        return [line for line in lines if _family(line.key) == family]
+    sizes = Counter(_family(line.key) for line in lines)
+    found: dict[str, Line | list[Line]] = {}
+    for line in lines:
+        name = _family(line.key)
+        if line.key in besides:
+            continue
+        if not name or sizes[name] < _SMALLEST_FAMILY or line.own:
+            found[line.key] = line
+        if name and sizes[name] >= _SMALLEST_FAMILY:
+            members = found.setdefault(f"{name}-", [])
+            assert isinstance(members, list)
+            members.append(line)
+    return [
+        each if isinstance(each, Line)
+        else Family(key[:-1], len(each), each[0].built_in, each[-1].built_in)
+        for key, each in found.items()
+    ]  # fmt: skip
+
+
+def _family(key: str) -> str:
+    """The name of the family a prompt of the catalogue is in by its number, '' for none."""
+    name, _, number = key.rpartition("-")
+    return name if number.isdecimal() and not key.startswith(KINDS) else ""
 
 
 def _names() -> dict[str, str]:

@@ -304,9 +304,11 @@ def test_a_prompt_is_played_by_its_button(browser: Browser, office: Office) -> N
     page = signed_in(office, window)
     page.goto(office.address("/prompts?of=en"))
     with page.expect_response("**/prompts/en/closed.wav") as answer:
-        page.get_by_role("link", name="closed anhören", exact=True).click()
+        page.get_by_role("link", name="Our office is closed at the moment. anhören", exact=True).click()
     assert answer.value.status == 200
-    expect(page.get_by_role("link", name="closed anhören", exact=True)).to_have_attribute("data-playing", "")
+    expect(
+        page.get_by_role("link", name="Our office is closed at the moment. anhören", exact=True)
+    ).to_have_attribute("data-playing", "")
     assert page.url.endswith("/prompts?of=en")
     window.close()
 
