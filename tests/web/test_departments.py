@@ -60,6 +60,30 @@ def test_everything_in_the_form_is_saved(office: SetUpOffice) -> None:
     assert de("form.saved") in office.get(WHERE)
 
 
+def test_christmas_is_entered_once_for_all_departments(office: SetUpOffice) -> None:
+    values = office.form(WHERE)
+    christmas = {"special_first": ["2026-12-24"], "special_last": ["2026-12-26"], "special_times": [""]}
+    main = office.section("department", "main")["hours"]
+    assert office.send(WHERE, values, **christmas).status_code == 303
+    assert office.section("department", "main")["hours"] == main, "only where it was wanted"
+    values = office.form(WHERE)
+    assert office.send(WHERE, values, special_everywhere="on").status_code == 303
+    for name in ("accounting", "main"):
+        assert office.section("department", name)["hours"]["2026-12-24..2026-12-26"] == "closed"
+    assert office.section("department", "support")["hours"] == "always"
+
+
+def test_where_another_department_has_its_own_on_these_days_nothing_is_changed(office: SetUpOffice) -> None:
+    christmas = {"special_first": ["2026-12-24"], "special_last": ["2026-12-26"], "special_times": [""]}
+    assert office.send("/departments/main", office.form("/departments/main"), **christmas).status_code == 303
+    before = office.document
+    values = office.form(WHERE) | {"special_everywhere": "on"}
+    answer = office.send(WHERE, values, special_first=["2026-12-25"], special_last=[""], special_times=[""])
+    assert answer.status_code == 400
+    assert "Abteilung Zentrale" in answer.get_data(as_text=True)
+    assert office.document == before
+
+
 @pytest.mark.parametrize(
     ("changed", "field", "sentence"),
     [
