@@ -195,6 +195,17 @@ def test_a_department_others_depend_on_is_not_removed_and_it_says_why(office: Se
 # --- on call
 
 
+def test_one_number_is_a_rota(office: SetUpOffice) -> None:
+    where = f"{WHERE}/rota"
+    values = office.form(where)
+    assert office.send(where, values, duty_name=[""], duty_contacts=["0171 2345678"]).status_code == 303
+    rota = office.section("rota", "accounting")
+    assert rota["duties"] == {"accounting": ["0171 2345678"]}
+    assert rota["weeks"] == ["accounting"]
+    assert office.send(where, office.form(where)).status_code == 303
+    assert office.section("rota", "accounting") == rota
+
+
 def test_a_rota_is_set_up_changed_and_ended(office: SetUpOffice) -> None:
     where = f"{WHERE}/rota"
     values = office.form(where)
@@ -225,7 +236,11 @@ def test_a_rota_is_set_up_changed_and_ended(office: SetUpOffice) -> None:
         ({"duty_contacts": ["0900 1234567"]}, "duty_0", "Gebühren"),
         ({"duty_contacts": ["Niemand"]}, "duty_0", "weder eine Person"),
         ({"weeks": "carl"}, "weeks", "gibt es oben nicht"),
-        ({"weeks": ""}, "weeks", "wer wann Dienst hat"),
+        (
+            {"weeks": "", "duty_name": ["anna", "bert"], "duty_contacts": ["0171 2345678", "0171 2345679"]},
+            "weeks",
+            "wer wann Dienst hat",
+        ),
         ({"hand_over_time": "25:00"}, "hand_over", "keine Zeit für die Übergabe"),
         ({"ring_seconds": "1"}, "ring_seconds", "zwischen"),
     ],
