@@ -37,6 +37,7 @@ PAGES = {
     "new-department": "/departments/new",
     "rota": "/departments/accounting/rota",
     "ear": "/departments/accounting/ear",
+    "setup": "/setup",
     "office": "/setup/office",
     "agents": "/agents",
     "agent": "/agents/anna",
@@ -47,6 +48,8 @@ PAGES = {
     "guide": "/guide",
     "manual": "/manual",
     "music": "/prompts/music/music-on-hold",
+    "family": "/prompts?family=hour",
+    "own-words": "/prompts/de/agent-not-free-anna",
     "password": "/my-password",
     "system": "/system",
     "changes": "/system/changes",
@@ -130,14 +133,14 @@ def signed_in(office: Office, window: BrowserContext) -> Page:
     return page
 
 
-@pytest.mark.parametrize("part", range(3))  # so that no one test takes long
+@pytest.mark.parametrize("part", range(4))  # so that no one test takes long
 @pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
 def test_every_page_is_seen_whole_and_axe_finds_nothing(
     browser: Browser, office: Office, part: int, size: dict[str, int], tmp_path: Path
 ) -> None:
     window = context(browser, viewport=size)
     page = signed_in(office, window)
-    for name, where in list({**PAGES, "wall": f"/wall/{office.wall}"}.items())[part::3]:
+    for name, where in list({**PAGES, "wall": f"/wall/{office.wall}"}.items())[part::4]:
         for language in ("en", "de"):
             page.goto(office.address(where + ("&" if "?" in where else "?") + f"lang={language}"))
             expect(page.locator("html")).to_have_attribute("lang", language)
@@ -156,11 +159,21 @@ def test_every_page_is_seen_whole_and_axe_finds_nothing(
     window.close()
 
 
-def test_axe_finds_nothing_at_the_door(browser: Browser, office: Office) -> None:
+def is_seen_at_the_door(page: Page, where: str, folder: Path, name: str) -> None:
+    """A page for strangers in both languages and both lights; axe finds nothing."""
+    for language in ("en", "de"):
+        page.goto(f"{where}?lang={language}")
+        expect(page.locator("html")).to_have_attribute("lang", language)
+        for scheme in ("light", "dark"):
+            page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+            page.screenshot(path=folder / f"{name}-{language}-{scheme}.png")
+            found = Axe().run(page)
+            assert not found.response["violations"], found.generate_report()
+
+
+def test_the_door_is_seen_and_axe_finds_nothing(browser: Browser, office: Office, tmp_path: Path) -> None:
     stranger = context(browser)
-    page = opened(stranger)
-    page.goto(office.address("/sign-in?lang=de"))
-    assert not Axe().run(page).response["violations"]
+    is_seen_at_the_door(opened(stranger), office.address("/sign-in"), tmp_path, "sign-in")
     stranger.close()
 
 
@@ -171,6 +184,7 @@ def test_first_start_by_clicking_only(browser: Browser, tmp_path: Path) -> None:
     code = users.new_link(db, "first start", times.now() + timedelta(hours=1))
     window = context(browser)
     page = opened(window)
+    is_seen_at_the_door(page, f"{server.url}first-start", tmp_path, "first-start")
     page.goto(server.url)
     page.get_by_label("Code der Anlage").fill(code)
     page.get_by_label("Ihr Name zum Anmelden").fill("ada")

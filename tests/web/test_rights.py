@@ -231,7 +231,7 @@ def test_the_wall_tells_who_waits_but_not_who_it_is(client: Visitor, db: Databas
 NASTY = (
     *("", "0", "-1", "1", "9" * 400, "1e9", "\x00", "\ud7ff", "ä" * 300, "' OR 1=1 --"),
     *("<script>alert(1)</script>", "../../etc/passwd", "{{ 7*7 }}", "%s%n", "\r\nX: y", "agent:anna"),
-    *("message:1", "callback:1", "greeting"),
+    *("message:1", "callback:1", "greeting", "agent-not-free-anna", "hour"),
     *("support", "desk_1", "anna", "08:00-12:00", "2026-12-24", "0931 55510"),
     *("2026-02-30", "9999-12-31", "0001-01-01", "week", "de", "admin", "//evil.example", "\u202e"),
 )
@@ -256,7 +256,15 @@ FIELDS = (
     *("special_first", "special_last", "special_times", "menu_1", "ring_seconds", "ticket_digits"),
     *("duty_name", "duty_contacts", "weeks", "first_week", "date_first", "date_duty", "serial"),
     *("block_number", "block_department", "callback_countries", "address_phone", "blind_key", "text"),
-    *("phone", "kind", "extra_prompts", "callback_confirmation", "attended_key"),
+    *(
+        "family",
+        "special_everywhere",
+        "phone",
+        "kind",
+        "extra_prompts",
+        "callback_confirmation",
+        "attended_key",
+    ),
     *("office_name", "mail_host", "mail_port", "person", "hours"),
     *("change", "before", "part", "word", "host", "port", "security", "user", "sender", "seen", "recipient"),
     *("report_mailbox", "report_weekday", "mailbox", "retention_days", "public_status"),
