@@ -37,7 +37,6 @@ PAGES = {
     "new-department": "/departments/new",
     "rota": "/departments/accounting/rota",
     "ear": "/departments/accounting/ear",
-    "setup": "/setup",
     "office": "/setup/office",
     "agents": "/agents",
     "agent": "/agents/anna",
@@ -160,7 +159,7 @@ def test_every_page_is_seen_whole_and_axe_finds_nothing(
 
 
 def is_seen_at_the_door(page: Page, where: str, folder: Path, name: str) -> None:
-    """A page for strangers in both languages and both lights; axe finds nothing."""
+    """A page before anything is set up, or for strangers, in both languages and both lights."""
     for language in ("en", "de"):
         page.goto(f"{where}?lang={language}")
         expect(page.locator("html")).to_have_attribute("lang", language)
@@ -192,6 +191,7 @@ def test_first_start_by_clicking_only(browser: Browser, tmp_path: Path) -> None:
     page.get_by_label("Noch einmal").fill("kurz und gut")
     page.get_by_role("button", name="Anlage übernehmen").click()
     expect(page.get_by_role("status").first).to_contain_text("gehört jetzt Ihnen")
+    is_seen_at_the_door(page, f"{server.url}setup", tmp_path, "five-questions")
     page.locator("#me summary").click()
     page.get_by_role("button", name="Abmelden").click()
     page.get_by_label("Name").fill("ada")
