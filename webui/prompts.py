@@ -167,7 +167,7 @@ def one(language: str, key: str) -> Response:
         of=language,
         is_music=(key, language) == MUSIC,
         changes=list(reversed(newest(store(), 20, subject=subject))),
-        phones=own_phone_first(store(), who().agent),
+        phones=_phones(),
         recording=recording,
         voice=box.voice,
         voice_package=box.voice_package,
@@ -238,7 +238,7 @@ def record(language: str, key: str) -> AnyResponse:
     """Let a desk phone ring; what is spoken there after the tone becomes the prompt."""
     _check(_box(), language, key)
     phone = request.form.get("phone", "")
-    if phone not in {each["name"] for each in own_phone_first(store(), who().agent)}:
+    if phone not in {each["name"] for each in _phones()}:
         return refusal("recording.no_phone", 400)
     if not supervisor_runs(office().store_path.parent):
         return refusal("recording.nobody_rings", 409)
@@ -324,6 +324,12 @@ def _family(key: str) -> str:
     """The name of the family a prompt of the catalogue is in by its number, '' for none."""
     name, _, number = key.rpartition("-")
     return name if number.isdecimal() and not key.startswith(KINDS) else ""
+
+
+def _phones() -> list[dict[str, str]]:
+    """The phones on which this visitor may record: an agent on his own."""
+    phones = own_phone_first(store(), who().agent)
+    return phones if who().role == "admin" else [each for each in phones if each["agent"] == who().agent]
 
 
 def _names() -> dict[str, str]:

@@ -131,11 +131,11 @@ def show_lamps(db: Database, lamps: Mapping[str, str], now: datetime) -> None:
 
 
 def own_phone_first(db: Database, agent: str) -> list[dict[str, str]]:
-    """Every desk phone with name, extension and its owner's title, '' for nobody's; this agent's first."""
+    """Every desk phone: name, extension, its owner and his title ('' for nobody), this agent's first."""
     return list(
         db.query(
-            "SELECT p.name, p.extension, coalesce(a.title, '') AS title FROM phones AS p"
-            " LEFT JOIN agents AS a ON a.phone = p.name ORDER BY a.name IS NOT ?, p.extension",
+            "SELECT p.name, p.extension, coalesce(a.name, '') AS agent, coalesce(a.title, '') AS title"
+            " FROM phones AS p LEFT JOIN agents AS a ON a.phone = p.name ORDER BY a.name IS NOT ?, p.extension",
             [agent],
         )
     )

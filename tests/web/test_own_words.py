@@ -12,16 +12,18 @@ from sqlite_utils import Database
 from appliance.office_page import BoxOfSettings
 from appliance.own_prompts import bring_into_force
 from appliance.settings import Settings
-from appliance.store import own_prompts, times, users
+from appliance.store import own_prompts, times, users, wishes
 from appliance.store.changes import by_page
 from appliance.store.config import import_config, read_config
 from appliance.store.database import open_store
+from appliance.store.liveness import Alive
 from appliance.store.users import User
 from appliance.telephony.prompts.install import source_of
 from tests.web.busy_office import EXAMPLE, settings_of
 from tests.web.test_prompts_page import tone
 from tests.web.visiting import HERE, Visitor, post, visitor, words
 from webui import create_app
+from webui.prompts import RECORD
 from webui.texts import TEXTS
 from webui.who_may import may_change_prompt
 
@@ -84,6 +86,16 @@ def test_an_agent_finds_hears_changes_and_undoes_what_he_says_himself(
     assert post(anna, f"/prompts/de/{HIS}/undo", seen=str(seen)).status_code == 303
     bring_into_force(db, settings)
     assert own_prompts.words_of(db, "anna", "de") == ""
+
+
+def test_he_records_on_his_own_phone_only(anna: Visitor, db: Database, settings: Settings) -> None:
+    page = anna.get(f"/prompts/de/{HIS}?lang=de").get_data(as_text=True)
+    assert re.findall(r'<option value="([^"]+)"', page) == ["desk_1"]
+    with Alive(settings.state):
+        assert post(anna, f"/prompts/de/{HIS}/record", phone="desk_2").status_code == 400
+        assert wishes.newest(db, RECORD, prompt=HIS) is None
+        assert post(anna, f"/prompts/de/{HIS}/record", phone="desk_1").status_code == 303
+    assert wishes.newest(db, RECORD, prompt=HIS).values["phone"] == "desk_1"  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize("where", ["", "/record", "/speak", "/undo", "/built-in"])
