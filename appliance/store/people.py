@@ -135,7 +135,8 @@ def own_phone_first(db: Database, agent: str) -> list[dict[str, str]]:
     return list(
         db.query(
             "SELECT p.name, p.extension, coalesce(a.name, '') AS agent, coalesce(a.title, '') AS title"
-            " FROM phones AS p LEFT JOIN agents AS a ON a.phone = p.name ORDER BY a.name IS NOT ?, p.extension",
+            " FROM phones AS p LEFT JOIN agents AS a ON a.phone = p.name"
+            " ORDER BY a.name IS NOT ?, p.extension",
             [agent],
         )
     )
