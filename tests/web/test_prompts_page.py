@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import io
 import itertools
 import math
@@ -104,7 +105,8 @@ def test_every_prompt_stands_there_with_its_text_in_each_language(office: Office
         for key, prompt in load_catalogue().items():
             there = [each for each in pages if f'href="/prompts/{language}/{key}.wav"' in each]
             assert len(there) == 1, key
-            assert prompt.texts[language] in words(there[0], key)
+            row = there[0].split(f'<li id="{key}">')[1].split("</li>")[0]  # parsing whole pages takes long
+            assert prompt.texts[language] in html.unescape(row)
         assert "eingebaute Stimme" in words(page, "greeting")
         assert all(len(each.encode()) < 60_000 for each in pages), "short enough to be read"
 
