@@ -19,7 +19,7 @@ from appliance.hotline.ringing import Chance, Ring
 from appliance.hotline.standing import reserved, standing
 from appliance.hotline.transfers import Colleague, Target
 from appliance.settings import Settings
-from appliance.store import callbacks, people, times
+from appliance.store import callbacks, own_prompts, people, times
 from appliance.store.history import department_history
 from appliance.store.office import department
 from appliance.store.on_call import on_call
@@ -148,6 +148,9 @@ class _House:
             line_calls=calls_pattern(channel_beginnings([line])[line.name]),
             channels=line.channels,
         )
+
+    def own_words(self, agent: str, language: str) -> str:
+        return own_prompts.words_of(self._db, agent, language)
 
     def waited_seconds(self) -> float:
         return 0.0
