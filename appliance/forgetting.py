@@ -153,9 +153,7 @@ def _hidden(line: bytes, concerns: Callable[[list[str]], bool], number: Number |
                 for first, last in spans[_CHANNEL:]:
                     pieces[first:last] = _HIDDEN * (last - first)
     if mentioned and number is not None:
-        shown = pieces.decode("latin-1")  # one character a byte: nothing moves
-        hidden = number.pattern.sub(lambda match: _HIDDEN.decode() * len(match[0]), shown)
-        pieces[:] = hidden.encode("latin-1")
+        pieces[:] = number.in_bytes.sub(lambda match: _HIDDEN * len(match[0]), bytes(pieces))
     return bytes(pieces)
 
 

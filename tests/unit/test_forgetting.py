@@ -16,6 +16,7 @@ from sqlite_utils import Database
 from appliance import forgetting
 from appliance.forgetting import factory_reset, forget_number, forget_old, hide
 from appliance.granting import grant
+from appliance.hotline.numbers import SEPARATORS
 from appliance.settings import Settings
 from appliance.store import changes, inbox, ledger, times, users, wishes
 from appliance.store.changes import SECRET, Difference, by_page
@@ -220,6 +221,19 @@ def test_a_longer_number_is_another_one(tmp_path: Path, db: Database) -> None:
     file.write_text("0176123456789 10176 12345678 +4917612345678, 0176-12345678.")
     hide(file, lambda _: False, number_of(db, HIS))
     assert file.read_text() == "0176123456789 10176 12345678 xxxxxxxxxxxxxx, xxxxxxxxxxxxx."
+
+
+def test_it_is_found_with_whatever_people_write_between_the_digits(tmp_path: Path, db: Database) -> None:
+    written = [between.join(("0176", "123", "45678")) for between in SEPARATORS]
+    file, number = tmp_path / "messages", number_of(db, HIS)
+    file.write_text("".join(f"Grüße von {text}, Tschüß\n" for text in written), "utf-8")
+    hide(file, lambda _: False, number)
+    assert file.read_text("utf-8").splitlines() == [
+        f"Grüße von {'x' * len(text.encode())}, Tschüß" for text in written
+    ]
+    for text in written:
+        assert number_of(db, text) == number
+        assert number.is_in(f"Schwester von {text}, Grüße")
 
 
 def test_a_line_that_comes_meanwhile_is_not_lost(tmp_path: Path, db: Database) -> None:
