@@ -46,7 +46,7 @@ def forgotten(switch: NightSwitch, follow: Iterable[Hours], now: datetime) -> Fo
     if switch.mode == "auto":
         return None
     against, patience = _AGAINST[switch.mode]
-    missed = []
+    missed: list[datetime] = []
     for hours in follow:
         turns = pairwise(chain(changes_after(hours, switch.since, now), [(now, against)]))
         # The first is enough: it may stand there for years, and somebody looks every few seconds.
