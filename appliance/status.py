@@ -19,7 +19,7 @@ from appliance.mail.outbox import delivery_state
 from appliance.mail.spool import call_of, find_recordings
 from appliance.mail.troubles import in_words
 from appliance.settings import Settings
-from appliance.store import config_change, night, times
+from appliance.store import config_change, night, people, times
 from appliance.store.lines import line_states
 from appliance.store.liveness import supervisor_runs
 from appliance.store.missed import missed_callers
@@ -131,7 +131,8 @@ def look(db: Database, settings: Settings, calls: frozenset[str] | None) -> dict
         "callbacks_open": db.execute("SELECT count(*) FROM callbacks WHERE closed_at = ''").fetchone()[0],
         "callers_missed": len(missed_callers(db)),
         "waited_longer_than_promised": _too_long_waits(db, times.now() - timedelta(days=1)),
-        "messages_undelivered": mails.waiting,
+        "mails_undelivered": mails.waiting,
+        "messages_undelivered": people.undelivered_messages(db),
         "mail_trouble": mails.last_error,
         "recordings_stuck": _recordings_stuck(settings, calls or frozenset()),
         "recordings_unreadable": len(list(settings.recordings.glob("*.unreadable"))),
@@ -181,12 +182,14 @@ def troubles(state: dict[str, Any]) -> list[Trouble]:
     if forgotten := state["night_switch_forgotten"]:
         found.append(Trouble("night", forgotten["de"], forgotten["en"]))
     if why := state["mail_trouble"]:
-        count = state["messages_undelivered"]
+        mails, messages = state["mails_undelivered"], state["messages_undelivered"]
         found.append(
             Trouble(
                 "mail",
-                f"{count} Nachricht(en) warten auf den Mailserver: {in_words(why, 'de')}",
-                f"{count} message(s) wait for the mail server: {in_words(why, 'en')}",
+                f"{mails} Mail(s) warten auf den Mailserver, davon {messages} mit einer Nachricht:"
+                f" {in_words(why, 'de')}",
+                f"{mails} mail(s) wait for the mail server, {messages} of them with a message:"
+                f" {in_words(why, 'en')}",
             )
         )
     if count := state["recordings_stuck"]:

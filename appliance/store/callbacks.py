@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlite_utils import Database
 
-from appliance.hotline.callbacks import Callback, Result, State, after_attempt
+from appliance.hotline.callbacks import KEPT, Callback, Result, State, after_attempt, give_up_at
 from appliance.hotline.outcomes import Outcome
 from appliance.store import ledger, outbox
 from appliance.store.database import exclusive
+from appliance.store.night import ignore_night_switch, night_mode
 from appliance.store.office import agent_at, mailbox_of
+from appliance.store.schedule import department_hours
 from appliance.store.times import from_text, to_text
 
 PROMISED = "callback promised"
@@ -25,7 +28,6 @@ ON_THE_TELEPHONE = (
     "OR t.caller <> '' AND t.caller = (SELECT caller FROM calls WHERE call = c.call)))"
 )
 _IS_CALLED = "EXISTS (SELECT 1 FROM callbacks AS b WHERE b.number = c.number AND b.state = 'calling')"
-_DAYS = 7  # after which a call back would surprise more than help
 ATTEMPT = "callback-"  # begins the call number of an attempt, which we give Asterisk ourselves
 
 _OUTCOMES = {
@@ -207,7 +209,11 @@ def settle_attempt(db: Database, attempt: str, now: datetime) -> None:
         if row is None:
             return
         result = Result(row["result"] or Result.NOT_DIALLED)
-        then = after_attempt(result, row["attempts"], _most_attempts(db, row["department"]), now)
+        most = _most_attempts(db, row["department"])
+        then = after_attempt(result, row["attempts"], most, now)
+        if then.state is State.WAITING and not most:
+            _give_up(db, row, now)
+            return
         if then.state is State.WAITING:
             db.execute(
                 "UPDATE callbacks SET state = 'waiting', attempt = '', next_attempt_at = ? WHERE id = ?",
@@ -227,8 +233,9 @@ def is_last(db: Database, callback: Callback) -> bool:
 
 
 def _most_attempts(db: Database, department: str) -> int:
+    """How often a department tries; 0 when there is no such department any more."""
     row = db.execute("SELECT callback_attempts FROM departments WHERE name = ?", [department]).fetchone()
-    return int(row[0]) if row else 1
+    return int(row[0]) if row else 0
 
 
 def calling_in(db: Database) -> list[str]:
@@ -299,15 +306,26 @@ def close_after_call(db: Database, call: str, now: datetime) -> None:
 
 
 def give_up_old(db: Database, now: datetime) -> None:
-    """Give up what was promised a week ago and came to nothing, since nobody was there to call; by mail."""
+    """Give up what came to nothing within a week of opening, since nobody was there to call; by mail."""
     with exclusive(db):
-        old = db.query(
-            "SELECT * FROM callbacks WHERE state = 'waiting' AND created_at < ?",
-            [to_text(now - timedelta(days=_DAYS))],
+        old = list(
+            db.query(
+                "SELECT * FROM callbacks WHERE state = 'waiting' AND created_at < ?", [to_text(now - KEPT)]
+            )
         )
-        for row in list(old):
-            close(db, row["id"], State.NOT_REACHED, now)
-            _tell_mailbox(db, row)
+        hours = department_hours(db) if old else {}
+        for row in old:
+            promised = _night_over(db, row["department"], row["created_at"])
+            if promised is not None and give_up_at(promised, hours.get(row["department"])) <= now:
+                _give_up(db, row, now)
+
+
+def give_up_without_department(db: Database, now: datetime) -> None:
+    """Give up what nobody can call back any more since its department was removed; the office is told."""
+    with exclusive(db):
+        without = "department NOT IN (SELECT name FROM departments)"
+        for row in list(db.query(f"SELECT * FROM callbacks WHERE state = 'waiting' AND {without}")):
+            _give_up(db, row, now)
 
 
 def forget(db: Database, before: datetime) -> None:
@@ -318,6 +336,25 @@ def forget(db: Database, before: datetime) -> None:
         "AND id NOT IN (SELECT callback FROM outbox WHERE callback NOT NULL)",
         [to_text(before)],
     )
+
+
+def _night_over(db: Database, department: str, promised: str) -> datetime | None:
+    """The moment of the promise; if it was night by the switch, when that ended, None while it has not."""
+    if department in ignore_night_switch(db):
+        return from_text(promised)
+    moved = db.execute(
+        "SELECT at, differences FROM changes WHERE subject = 'night' AND at > ? ORDER BY at LIMIT 1",
+        [promised],
+    ).fetchone()
+    if moved is None:
+        return None if night_mode(db) == "night" else from_text(promised)
+    stood_at = json.loads(moved[1])[0][1]
+    return from_text(moved[0] if stood_at == "night" else promised)
+
+
+def _give_up(db: Database, row: dict[str, Any], now: datetime) -> None:
+    close(db, row["id"], State.NOT_REACHED, now)
+    _tell_mailbox(db, row)
 
 
 def _tell_mailbox(db: Database, row: dict[str, Any]) -> None:
