@@ -34,7 +34,7 @@ _INTRODUCTION = """\
 
 Written by `make soak`; every part says when, where and how it was tried (`make soak ARGS=--help`, and the
 part's own module in this folder). Counts, not seconds: the same seed tries the same things, except where a
-kill or a network decides.
+kill or a network decides. Goals stay what they are, however little was tried.
 """
 
 
@@ -51,7 +51,9 @@ kill or a network decides.
 def main(
     parts: tuple[str, ...], seed: int, size: int | None, minutes: float, folder: Path, json_wanted: bool
 ) -> None:
-    """Break what can break while people are promised things; exit status 1 when a promise is broken.
+    """Break what can break while people are promised things.
+
+    The exit status is 1 when a promise is broken, or when less was tried than the goal wants.
 
     Without PARTS all are tried. Results of parts that are not tried now stay as they are.
     """

@@ -207,7 +207,7 @@ def measured(chaos: Chaos) -> list[Figure]:
         log = (product.settings.state / "supervisor.log").read_text(errors="replace")
     happened = ", ".join(f"{count} × {name}" for name, count in sorted(weeks.happened.items()))
     return [
-        Figure("calls", weeks.calls, "", at_least=most, seen=f"meanwhile {happened}"),
+        Figure("calls", weeks.calls, "", at_least=SIZE, seen=f"meanwhile {happened}"),
         Figure("calls without a record", max(0, weeks.answered - on_record), "", at_most=0, seen=outcomes),
         Figure("faults of the ledger", len(faults), "", at_most=0, seen=str(faults[:2])),
         Figure("callers not answered, channels or calls left over", len(weeks.faults), "", at_most=0,
