@@ -57,11 +57,11 @@ def measured(chaos: Chaos) -> list[Figure]:
     figures = []
     template = chaos.folder / "template"
     acts.prepare(template)
+    until = time.monotonic() + 60 * chaos.minutes
     for place, (name, (times, word)) in enumerate(_ACTS.items()):
         everything = list(failures_of(template, chaos.folder / name, name, times))
         failures = chosen(everything, chaos.size or len(everything), chaos.seed)
         faults, answers, done = Counter[str](), Counter[str](), 0
-        until = time.monotonic() + 60 * chaos.minutes / len(_ACTS)
         for found, told in in_parallel(functools.partial(run, template=template, times=times), failures):
             done += 1
             faults.update(found)
