@@ -16,7 +16,16 @@ from rich.console import Console
 from appliance.telephony.debian_archive import PreparationError
 from appliance.telephony.sandbox import AsteriskProgram, ensure_asterisk, shown_progress
 from tests.bench.report import Results, Told, machine, markdown, tables
-from tests.chaos import crash_states, failing_writes, fuzz, kill_matrix, kills, mail_faults, weeks
+from tests.chaos import (
+    clock_jumps,
+    crash_states,
+    failing_writes,
+    fuzz,
+    kill_matrix,
+    kills,
+    mail_faults,
+    weeks,
+)
 from tests.chaos.chaos import Chaos, Part
 
 # In the order they are tried and told; a name is what the command is given.
@@ -26,6 +35,7 @@ PARTS: dict[str, tuple[str, Part]] = {
     "mail": (mail_faults.TITLE, mail_faults.measured),
     "kills": (kills.TITLE, kills.measured),
     "kill-matrix": (kill_matrix.TITLE, kill_matrix.measured),
+    "clock": (clock_jumps.TITLE, clock_jumps.measured),
     "weeks": (weeks.TITLE, weeks.measured),
     "fuzz": (fuzz.TITLE, fuzz.measured),
 }
