@@ -24,6 +24,8 @@ from appliance.forgetting import forget_old
 from appliance.simulator.office import SimulatedOffice
 from appliance.store import inbox, times
 from appliance.store.database import open_store
+from appliance.store.office import phones
+from appliance.telephony.box import manager_secret
 from tests.calls.conftest import chooses_message, nothing_is_left
 from tests.calls.test_first_call import VOICE_OF_CALLER
 from tests.calls.test_waiting import SUPPORT, talks_to
@@ -147,8 +149,17 @@ def is_called_back(office: SimulatedOffice) -> None:
     assert office.outcome(office.call_of(caller)) == "called back"
 
 
+def no_secret_is_in_a_log(office: SimulatedOffice) -> None:
+    """Neither what the phones register with nor what Asterisk's manager asks for."""
+    logs = [office.settings.state / "supervisor.log", *office.settings.asterisk_log.parent.iterdir()]
+    secrets = {phone["secret"] for phone in phones(office.db)} | {manager_secret(office.settings.asterisk)}
+    for log in logs:
+        assert not [secret for secret in secrets if secret in log.read_text(errors="replace")], log
+
+
 def test_afterwards_the_number_is_in_no_file_of_the_box(office: SimulatedOffice, tmp_path: Path) -> None:
     """When the retention time has passed (in a copy of the box), and when somebody asks to be forgotten."""
+    no_secret_is_in_a_log(office)
     office.stop_supervisor()
     later = replace(office.settings, state=tmp_path / "later")
     shutil.copytree(office.settings.state, later.state, ignore=shutil.ignore_patterns("run"))
