@@ -25,6 +25,7 @@ from appliance.store.liveness import supervisor_runs
 from appliance.store.missed import missed_callers
 from appliance.store.office import office_facts
 from appliance.store.on_call import duties_now
+from appliance.telephony.asterisk_log import knocking
 from appliance.telephony.box import manager_secret
 from appliance.telephony.manager import ManagerError, ManagerLink
 from appliance.telephony.prompts.install import MissingPrompts, check_prompts
@@ -145,6 +146,7 @@ def look(db: Database, settings: Settings, calls: frozenset[str] | None) -> dict
                 line_states(db), times.now(), timedelta(seconds=settings.line_patience_seconds)
             )
         ],
+        "knocking": knocking(settings.asterisk_log, times.now()),
         "clock_believable": clock_can_be_right(db),
         "update": asdict(read_state(settings.state)),
         "disk_free_bytes": shutil.disk_usage(settings.state).free,
@@ -234,6 +236,17 @@ def troubles(state: dict[str, Any]) -> list[Trouble]:
                 "line",
                 f"Leitung {name}: {line_trouble_in_words(trouble, 'de')}.",
                 f"Line {name}: {line_trouble_in_words(trouble, 'en')}.",
+            )
+        )
+    if addresses := state["knocking"]:
+        who = ", ".join(address or "?" for address in addresses)
+        found.append(
+            Trouble(
+                "knocking",
+                f"Viele SIP-Anfragen werden abgewiesen, von {who}: Jemand probiert Nummern oder Kennwörter,"
+                " oder ein Telefon ist falsch eingerichtet.",
+                f"Many SIP requests are refused, from {who}: somebody tries numbers or passwords,"
+                " or a telephone is set up wrongly.",
             )
         )
     if not state["clock_believable"]:
