@@ -305,7 +305,7 @@ def run(
         subprocess.run(["cp", "--sparse=always", source, file], check=True)
     card = Card(file, folder, patience_seconds)
     try:
-        story = Story(card, Path(), patience_seconds)
+        story = Story(card, source, Path(), patience_seconds)
         if is_image:
             click.echo(story.first_start(least_megabytes=300))
             click.echo(story.set_up())
