@@ -23,8 +23,9 @@ HIGHEST = {
     "freizeichen-web.service": 1.0,
     "freizeichen-prepare.service": 1.0,
 }
-# Those of root's that run for moments: an update is written, a new system is chosen, a door is opened.
+# Those of root's: an update is written, a new system is chosen, a door is opened, the journal is copied.
 OF_ROOT = {
+    "freizeichen-journal.service": 2.0,
     "freizeichen-update.service": 5.0,
     "freizeichen-trial.service": 5.0,
     "freizeichen-address.service": 2.0,
