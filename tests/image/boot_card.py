@@ -154,7 +154,7 @@ class Story:
         card.run(card.as_supervisor(f"umask 0007; cat > {STATE}/box.toml"), given=settings)
         card.run(card.as_supervisor("umask 0007; cat > /tmp/office.toml"), given=OFFICE)
         card.run(card.as_supervisor("freizeichen config import /tmp/office.toml"))
-        card.run(f"rm -f {STATE}/asterisk/prepared-*")
+        card.run("systemctl start freizeichen-prepare")  # as the next start would before it takes a call
         return "office imported"
 
     def answers(self) -> str:
@@ -360,8 +360,10 @@ class Story:
             said = new.run(new.as_supervisor("LC_ALL=de_DE.UTF-8 freizeichen restore /tmp/backup"))
             if new.run(_MESSAGES) != kept or not kept or self._office() != office:
                 raise CardError(f"messages or office differ from before: {said}")
-            new.run("systemctl restart freizeichen-prepare asterisk freizeichen")
+            new.shut_down()
+            new.boot()
             self.is_answered()
+            self._is_up()
             checked = new.run(new.as_supervisor("freizeichen ledger check")).strip().splitlines()[-1]
         finally:
             new.pull_the_plug()
