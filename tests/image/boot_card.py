@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
+import secrets
 import shlex
 import shutil
 import subprocess
@@ -29,6 +30,7 @@ from tests.image.captured import first_answer_seconds
 from tests.image.card import BOX, OUTSIDE, WATCHDOG, Card, CardError, flashed
 from tests.image.outside_caller import NotAnswered, OutsideCall
 from tests.image.plain_debian import made_disk, switched_on
+from tests.image.visited_page import VisitedPage
 
 ROOT = Path(__file__).parents[2]
 NUMBER = "093155510"
@@ -66,6 +68,7 @@ phone = "desk_1"
 departments = ["support"]
 """
 SERVICES = ("asterisk", "freizeichen", "freizeichen-web")
+_CODE = "kanzlei 4711"
 _CALLS, _AT_ONCE = 100, 4
 STATE = "/var/lib/freizeichen"
 _MESSAGES = f"cd {STATE}/spool/messages; find . -type f -exec sha256sum '{{}}' + | sort"
@@ -85,6 +88,7 @@ class Story:
         """Flashed, a key put on it, plugged in: page and ssh answer, the card is used to its end."""
         card = self.card
         card.allow_ssh()
+        card.write_boot("code.txt", f"{_CODE}\n".encode())
         card.boot()
         card.wait_for("the page answers", card.shows_page)
         page_seconds = time.monotonic() - card.started
@@ -143,6 +147,21 @@ class Story:
         self.figures["watchdog"] = f"{watchdog[1]}, {watchdog[2]} s"
         shown = ", ".join(f"{name} {figure}" for name, figure in exposure.items())
         return f"watchdog {watchdog[1]}, {watchdog[2]} s; RPi.GPIO {loaded}; exposure: {shown}"
+
+    def wizard(self) -> str:
+        """Somebody takes the box over by the page, with the code from the card, and answers its questions."""
+        page = VisitedPage(self.card.page, self._patience_seconds)
+        password = secrets.token_hex(8)
+        page.sends("/first-start", code=_CODE, name="ada", password=password, again=password)
+        answers = {
+            **{"office_name": "Kanzlei", "office_area_code": "0931", "numbers": "555-10"},
+            **{"mail_host": "smtp.k.example", "mail_sender": "box@k.example"},
+            **{"mailbox": "post@k.example", "person": "Anna Berg"},
+        }
+        told = page.sends("/setup", **answers)
+        if "Kanzlei" not in page.reads("/setup/office") or "Kanzlei" not in self._office():
+            raise CardError(f"the office is not set up: {told}")
+        return f"taken over and set up; the page goes on at {told}"
 
     def set_up(self) -> str:
         """A line and an office are set up."""
@@ -519,6 +538,7 @@ def main(
         story.first_start,
         story.no_way_in,
         story.does_its_part,
+        story.wizard,
         story.set_up,
         story.answers,
         story.takes_a_message,
