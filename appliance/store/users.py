@@ -195,7 +195,10 @@ def begin_session(db: Database, name: str, now: datetime) -> str:
     token = secrets.token_urlsafe(32)
     with exclusive(db):
         _forget_ended(db, now)
-        db.execute("INSERT INTO sessions VALUES (?1, ?2, ?3, ?3)", [_digest(token), name, to_text(now)])
+        db.execute(
+            "INSERT INTO sessions (digest, user, began_at, seen_at) VALUES (?1, ?2, ?3, ?3)",
+            [_digest(token), name, to_text(now)],
+        )
     return token
 
 
@@ -235,7 +238,10 @@ def new_link(db: Database, kind: str, expires_at: datetime, user: str = "", chos
     token = code if kind == "first start" else secrets.token_urlsafe(24)
     with exclusive(db):
         db.execute("DELETE FROM links WHERE kind = ? AND user = ?", [kind, user])
-        db.execute("INSERT INTO links VALUES (?, ?, ?, ?)", [_digest(token), kind, user, to_text(expires_at)])
+        db.execute(
+            "INSERT INTO links (digest, kind, user, expires_at) VALUES (?, ?, ?, ?)",
+            [_digest(token), kind, user, to_text(expires_at)],
+        )
     return token
 
 
@@ -274,7 +280,9 @@ def first_start(db: Database) -> bool:
 def page_secret(db: Database) -> str:
     """What the page signs its cookies with; made once, so that a restart signs nobody out."""
     with exclusive(db):
-        db.execute("INSERT INTO page VALUES (1, ?) ON CONFLICT DO NOTHING", [secrets.token_hex(32)])
+        db.execute(
+            "INSERT INTO page (id, secret) VALUES (1, ?) ON CONFLICT DO NOTHING", [secrets.token_hex(32)]
+        )
         return str(db.execute("SELECT secret FROM page").fetchone()[0])
 
 

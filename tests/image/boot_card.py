@@ -20,8 +20,10 @@ from pathlib import Path
 from typing import Any
 
 import click
+from sqlite_utils import Database
 
 from appliance.settings import Settings, SipLine
+from appliance.store.migrations import migrations
 from appliance.telephony.sandbox import shown_progress
 from card.boot_files import SLOTS
 from card.packages import Tools
@@ -332,10 +334,13 @@ class Story:
     def data_is_newer(self) -> str:
         """The store is of a newer version: calls are answered, an update that does not know it is refused."""
         card = self.card
+        tables = Database(memory=True)
+        migrations.apply(tables)
+        named = [name for name in tables.table_names() if "sqlite_" not in name]
         self._in_store(
-            "ALTER TABLE calls ADD COLUMN of_tomorrow TEXT NOT NULL DEFAULT ''",
-            "INSERT INTO _sqlite_migrations SELECT migration_set, 'm999_of_tomorrow', applied_at"
-            " FROM _sqlite_migrations LIMIT 1",
+            *(f"ALTER TABLE {table} ADD COLUMN of_tomorrow TEXT NOT NULL DEFAULT ''" for table in named),
+            "INSERT INTO _sqlite_migrations (migration_set, name, applied_at)"
+            " VALUES ('freizeichen', 'm999_of_tomorrow', '2030-01-01')",
         )
         card.run("systemctl restart freizeichen freizeichen-web")
         self.is_answered()
