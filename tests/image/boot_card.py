@@ -24,6 +24,7 @@ from sqlite_utils import Database
 
 from appliance.settings import Settings, SipLine
 from appliance.store.migrations import migrations
+from appliance.system_command import RESET_WORDS
 from appliance.telephony.sandbox import shown_progress
 from card.boot_files import SLOTS
 from card.packages import Tools
@@ -363,7 +364,7 @@ class Story:
         return self.card.run(self.card.as_supervisor("LC_ALL=de_DE.UTF-8 freizeichen status 2>&1; true"))
 
     def is_restored(self) -> str:
-        """What was backed up is there on a card flashed anew, which answers calls with it."""
+        """A backup is there on a card flashed anew, which answers calls with it; then the box is made as it came."""
         old = self.card
         kept, office = old.run(_MESSAGES), self._office()
         old.run(old.as_supervisor("umask 0007; freizeichen backup /tmp/backup"))
@@ -389,11 +390,21 @@ class Story:
             self.is_answered()
             self._is_up()
             checked = new.run(new.as_supervisor("freizeichen ledger check")).strip().splitlines()[-1]
+            new.run(new.as_supervisor(f"freizeichen factory-reset --confirm {RESET_WORDS[0]}"))
+            new.wait_for("the page belongs to nobody", self._belongs_to_nobody)
+            if new.run(_MESSAGES):
+                raise CardError("messages are left after a factory reset")
         finally:
             new.pull_the_plug()
             self.card = old
         shutil.rmtree(folder)
-        return f"office and messages as before, a call is answered; {checked}"
+        return f"office and messages as before, a call is answered; {checked}; reset, it belongs to nobody"
+
+    def _belongs_to_nobody(self) -> bool:
+        try:
+            return 'name="code"' in VisitedPage(self.card.page, self._patience_seconds).reads("/first-start")
+        except (OSError, AssertionError):
+            return False
 
     def _office(self) -> str:
         return self.card.run(self.card.as_supervisor("freizeichen config export"))
