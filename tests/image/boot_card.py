@@ -364,7 +364,7 @@ class Story:
         return self.card.run(self.card.as_supervisor("LC_ALL=de_DE.UTF-8 freizeichen status 2>&1; true"))
 
     def is_restored(self) -> str:
-        """A backup is there on a card flashed anew, which answers calls with it; then the box is made as it came."""
+        """A backup is there on a new card, which answers calls with it; then that box is made as it came."""
         old = self.card
         kept, office = old.run(_MESSAGES), self._office()
         old.run(old.as_supervisor("umask 0007; freizeichen backup /tmp/backup"))
@@ -390,7 +390,7 @@ class Story:
             self.is_answered()
             self._is_up()
             checked = new.run(new.as_supervisor("freizeichen ledger check")).strip().splitlines()[-1]
-            new.run(new.as_supervisor(f"freizeichen factory-reset --confirm {RESET_WORDS[0]}"))
+            new.run(new.as_supervisor(f"freizeichen factory-reset --confirm {RESET_WORDS[1]}"))
             new.wait_for("the page belongs to nobody", self._belongs_to_nobody)
             if new.run(_MESSAGES):
                 raise CardError("messages are left after a factory reset")
