@@ -296,12 +296,13 @@ class Story:
         card.overwrite(4, b"\xff" * 8192)  # the superblock and what lies behind it
         card.boot()
         call = self._call(self._patience_seconds)
-        seconds = time.monotonic() - card.started
         call.hang_up()
+        seconds = first_answer_seconds(card.capture)
+        self.figures["first_call_answered_after_a_spoilt_data_partition_seconds"] = round(seconds, 2)
         card.wait_for("ssh answers", lambda: card.run("true") == "")
         if card.run(_MESSAGES) != kept or not kept:
             raise CardError("messages differ from before")
-        return f"call answered {seconds:.1f} s after switching on, message unchanged"
+        return f"call answered {seconds:.1f} s after switching on by the box's clock, message unchanged"
 
     def refuses(self) -> str:
         """Updates that are cut off, signed by others, for others or too old are refused in a sentence."""
