@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from sqlite_utils import Database
 
+from appliance import hardware_watchdog
 from appliance.by_the_clock import clock_can_be_right
 from appliance.hotline.line_states import Trouble as LineTrouble
 from appliance.hotline.line_states import in_words as line_trouble_in_words
@@ -148,6 +149,7 @@ def look(db: Database, settings: Settings, calls: frozenset[str] | None) -> dict
         ],
         "knocking": knocking(settings.asterisk_log, times.now()),
         "clock_believable": clock_can_be_right(db),
+        "watchdog_counts": hardware_watchdog.counts(),
         "update": asdict(read_state(settings.state)),
         "disk_free_bytes": shutil.disk_usage(settings.state).free,
     }
@@ -255,6 +257,14 @@ def troubles(state: dict[str, Any]) -> list[Trouble]:
                 "clock",
                 "Die Uhr der Anlage kann nicht stimmen: Öffnungszeiten warten, bis sie gestellt ist.",
                 "The box's clock cannot be right: opening hours wait until it is set.",
+            )
+        )
+    if state["watchdog_counts"] is False:
+        found.append(
+            Trouble(
+                "watchdog",
+                "Der Watchdog des Geräts ist aus: Hängt die Anlage, muss jemand den Stecker ziehen.",
+                "The device's watchdog is off: when the box hangs, somebody must pull the plug.",
             )
         )
     if state["update"]["word"] == "fell back":

@@ -20,6 +20,7 @@ from appliance.cli import main
 from appliance.settings import Settings
 from appliance.status import look, troubles
 from appliance.store.database import open_store
+from appliance.updating import install as installing
 from appliance.updating import slots as card
 from appliance.updating.install import command_line_for, install
 from appliance.updating.progress import UpdateState, folder_in, read_state, take_wish, wish_for, write_state
@@ -288,6 +289,21 @@ def test_a_file_changed_after_it_was_checked_starts_nothing(
     with pytest.raises(UpdateError):
         install(update, machine.slots())
     assert not (machine.boot / "b").exists()
+    assert not (machine.boot / "tryboot.txt").exists()
+    assert machine.firmware.asked == 0
+    assert machine.mounted[-1] == "ro"
+
+
+def test_a_kernel_that_comes_back_different_from_the_card_is_never_started(
+    signer: Signer, machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def write(file: Path, content: bytes) -> None:
+        card.write_through(file, b"?" + content[1:] if file.name == "vmlinuz" else content)
+
+    monkeypatch.setattr(installing, "write_through", write)
+    with pytest.raises(UpdateError) as caught:
+        install(checked_update(signer.update(tmp_path / "u"), signer.box), machine.slots())
+    assert caught.value.reason == "slot"
     assert not (machine.boot / "tryboot.txt").exists()
     assert machine.firmware.asked == 0
     assert machine.mounted[-1] == "ro"
