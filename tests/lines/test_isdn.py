@@ -79,7 +79,7 @@ def test_who_is_promised_a_callback_is_called_over_a_b_channel(laboratory: Labor
     caller.dials("10")
     caller.hears("offer-callback", after=caller.hears("nobody-present"))
     caller.presses("2")
-    caller.hears("callback-confirm")
+    caller.hears("callback-confirm-closed")
     caller.presses("1")
     caller.hears("callback-promised")
     caller.waits_until_cut_off()
