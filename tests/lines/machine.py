@@ -39,8 +39,8 @@ class Machine:
         self.console = share / "console.log"
         self._image = image
         self._port = free_port()
-        self._monitor_port = free_port()
-        self._monitor: socket.socket | None = None
+        self._monitor, self._emulator_end = socket.socketpair()
+        self._said = self._monitor.makefile("rb")
         self._ports = {outer: free_port() for outer in _OUTER_PORTS}
         self._relays = 0
         self._process: subprocess.Popen[bytes] | None = None
@@ -59,7 +59,8 @@ class Machine:
                     *words,
                     *("-accel", "tcg", "-cpu", "max", "-m", str(_MEMORY_MEGABYTES)),
                     *("-icount", f"shift={_SHIFT},align=on,sleep=on", "-rtc", "base=utc,clock=vm"),
-                    *("-qmp", f"tcp:127.0.0.1:{self._monitor_port},server=on,wait=off"),
+                    *("-chardev", f"socket,id=monitor,fd={self._emulator_end.fileno()}"),
+                    *("-qmp", "chardev:monitor"),
                     *("-nodefaults", "-nographic", "-no-reboot", "-serial", f"file:{self.console}"),
                     *("-kernel", str(self._image.kernel), "-initrd", str(self._image.first)),
                     *("-append", "console=ttyS0 panic=-1 mitigations=off"),
@@ -73,8 +74,10 @@ class Machine:
                 stderr=subprocess.STDOUT,
                 env=os.environ | environment,
                 preexec_fn=end_with_parent,
+                pass_fds=[self._emulator_end.fileno()],
                 process_group=0,  # Ctrl-C is for us, who keep its logs first
             )
+        self._emulator_end.close()
         deadline = time.monotonic() + _BOOT_SECONDS
         while "the machine listens" not in self._console():
             if self._process.poll() is not None or time.monotonic() > deadline:
@@ -82,8 +85,6 @@ class Machine:
                 raise MachineError(f"the machine does not boot:\n{self._console()[-3000:]}\n{said}")
             time.sleep(0.2)
 
-        self._monitor = socket.create_connection(("127.0.0.1", self._monitor_port), 10)
-        self._answers = self._monitor.makefile("rb")
         self._command("qmp_capabilities")
 
     @contextlib.contextmanager
@@ -105,22 +106,23 @@ class Machine:
 
     def _command(self, name: str) -> None:
         """Tell the emulator; what it says of itself meanwhile is passed over."""
-        assert self._monitor is not None
         self._monitor.sendall(json.dumps({"execute": name}).encode())
-        while "return" not in (answer := json.loads(self._answers.readline())):
+        while line := self._said.readline():
+            answer = json.loads(line)
             if "error" in answer:
                 raise MachineError(f"{name}: {answer['error']}")
+            if "return" in answer:
+                return
+        raise MachineError(f"{name}: the emulator is gone")
 
     def stop(self) -> None:
         """Switch it off, as one pulls a plug."""
-        if self._monitor:
-            self._answers.close()
-            self._monitor.close()
-            self._monitor = None
         if self._process:
             self._process.kill()
             self._process.wait()
             self._process = None
+        for end in (self._said, self._monitor, self._emulator_end):
+            end.close()
 
     def run(self, *words: str, seconds: float = 60.0, check: bool = True) -> str:
         """Run a program in it; returns what it printed. Raises MachineError for a status other than 0."""

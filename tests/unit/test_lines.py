@@ -464,7 +464,7 @@ def test_a_handset_is_a_desk_phone(cards: list[Card]) -> None:
     assert "fxoks=9" in files["system.conf"]
     channel = settings_of(files["chan_dahdi.conf"], "9")
     assert (channel["signalling"], channel["context"], channel["transfer"]) == ("fxo_ks", "handsets", "yes")
-    assert (channel["callerid"], channel["mailbox"]) == ("21 <21>", "desk_1")
+    assert channel["callerid"] == "21 <21>"
     assert "line-desk" not in files["lines.conf"]
 
 
