@@ -252,9 +252,12 @@ class _Patient(_Person):
 
         is_over = machine.patience(timeout_seconds)
         while True:
+            has_ended = self._leg().ended_at is not None
             try:
                 return super()._wait_listening(what, listen_in_peace, _LOOK_AT_CLOCK_SECONDS)
             except NotHappened:
+                if has_ended:
+                    raise NotHappened(f"the call is over ({self._leg().cause}): {what}") from None
                 if is_over():
                     raise NotHappened(f"not within {timeout_seconds:g} s: {what}") from None
 
