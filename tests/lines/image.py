@@ -95,7 +95,6 @@ for module in $(cat /modules/order); do busybox insmod /modules/$module.ko || ec
 mount -t configfs config /sys/kernel/config
 mount -t 9p -o trans=virtio,version=9p2000.L,ro,cache=loose,msize=262144 repository /repository
 mount -t 9p -o trans=virtio,version=9p2000.L,msize=262144 share /share
-mount -t 9p -o trans=virtio,version=9p2000.L,cache=loose,msize=262144 compiled /compiled/repository
 busybox ip link set lo up
 busybox ip address add 10.0.2.15/24 dev eth0
 busybox ip link set eth0 up
@@ -125,11 +124,6 @@ class Image:
     def disk(self) -> Path:
         """The disk, an ext4 file system without partitions."""
         return self.folder / "disk"
-
-    @property
-    def compiled(self) -> Path:
-        """Where the machine keeps what it has compiled of the repository, for the next time."""
-        return self.folder / "compiled"
 
     def emulator(self) -> tuple[list[str], dict[str, str]]:
         """The command of QEMU without its own options, and what must be in its environment."""
@@ -219,7 +213,6 @@ def _make(
     )
     for tree in ("guest", "kernel", "compiler"):
         shutil.rmtree(folder / tree)
-    (folder / "compiled").mkdir()
     (folder / "done").touch()
     progress("writing the disk", 100)
 
@@ -315,7 +308,7 @@ def _cpio(files: dict[str, bytes | str | None]) -> Iterator[bytes]:
 
 def _finish_guest(root: Path, modules: _Modules) -> None:
     """Modules, libraries, and what the packages' scripts would have done."""
-    for name in ("modules", "repository", "share", "compiled/repository", "etc/dahdi", "var/lib/asterisk"):
+    for name in ("modules", "repository", "share", "etc/dahdi", "var/lib/asterisk"):
         (root / name).mkdir(parents=True, exist_ok=True)
     first = modules.in_order(_MODULES_FIRST)
     found = {n: c for n, c in modules.in_order((*_MODULES, *DAHDI_MODULES)).items() if n not in first}

@@ -10,6 +10,7 @@ import time
 import wave
 from array import array
 from collections.abc import Callable
+from math import log10
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -27,6 +28,7 @@ from appliance.simulator.exchange import (
     Caller,
     DeskPhone,
     Exchange,
+    HeardPrompt,
     Leg,
     NotHappened,
     _Person,
@@ -63,7 +65,7 @@ _GUEST = AsteriskProgram(
 _SLOW: dict[str, Any] = {"echo_canceller": "none", "buffers": 32}
 _EXTRA: dict[str, tuple[LineKind, str, dict[str, Any]]] = {
     "isdn": (LineKind.BRI_PTP, "ptp", {"head": "931555"}),
-    "bus": (LineKind.BRI_PTMP, "bus", {"msns": ("55520", "55530")}),
+    "bus": (LineKind.BRI_PTMP, "bus", {"msns": ("55520", "55530"), "transmit_gain": -6.0}),
     "old": (LineKind.FXO, "analogue", {"number": "+4993155510"}),
     "desk": (LineKind.FXS, "handsets", {"ports": (1, 2), "phones": ("old_1", "old_2")}),
     "spare": (LineKind.BRI_PTP, "spare", {}),
@@ -260,6 +262,13 @@ class _Patient(_Person):
                     raise NotHappened(f"the call is over ({self._leg().cause}): {what}") from None
                 if is_over():
                     raise NotHappened(f"not within {timeout_seconds:g} s: {what}") from None
+
+    def decibels(self, place: HeardPrompt, prompt: str, language: str = "de") -> float:
+        """How much louder than in its file the prompt was that was heard there."""
+        heard = self.heard()[
+            round(place.start_seconds * hearing.RATE) : round(place.end_seconds * hearing.RATE)
+        ]
+        return 20 * log10(hearing.loudness(heard) / hearing.loudness(self._sound(prompt, language)))
 
     def hears_tone(self) -> None:
         """Wait until the last thing heard was a tone: the dial tone, or a beep of the busy tone."""

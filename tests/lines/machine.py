@@ -68,7 +68,6 @@ class Machine:
                     *("-netdev", f"user,id=net{network}", "-device", "virtio-net-pci,netdev=net,romfile="),
                     *_shared("repository", ROOT, ",readonly=on"),
                     *_shared("share", self.share, ""),
-                    *_shared("compiled", self._image.compiled, ""),
                 ],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
