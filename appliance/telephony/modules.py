@@ -82,5 +82,5 @@ BOX_MODULES = (
     "res_manager_devicestate",
 )
 
-# Lines that are plugged into a card.
-CARD_MODULES = ("chan_dahdi",)
+# Lines that are plugged into a card, and the test of one.
+CARD_MODULES = ("chan_dahdi", "app_mixmonitor")
