@@ -71,7 +71,10 @@ def begin_pairing(db: Database, agent: str, now: datetime) -> Pairing:
         if not db.execute("SELECT 1 FROM agents WHERE name = ?", [agent]).fetchone():
             raise LookupError(agent)
         pairing = Pairing(agent, now + timedelta(seconds=PAIRING_SECONDS))
-        db.execute("INSERT OR REPLACE INTO pairing VALUES (1, ?, ?)", [agent, to_text(pairing.until)])
+        db.execute(
+            "INSERT OR REPLACE INTO pairing (id, agent, until) VALUES (1, ?, ?)",
+            [agent, to_text(pairing.until)],
+        )
     return pairing
 
 

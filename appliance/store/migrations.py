@@ -274,8 +274,8 @@ CREATE TABLE line_states (
   busy INTEGER NOT NULL,
   free INTEGER NOT NULL,
   trouble TEXT NOT NULL CHECK (trouble IN
-    ('', 'card missing', 'not taken over', 'no signal', 'no link', 'partly without signal', 'unreachable',
-     'unknown')),
+    ('', 'card missing', 'not taken over', 'no signal', 'no link', 'partly without signal', 'channel stuck',
+     'unreachable', 'unknown')),
   since TEXT NOT NULL
 ) STRICT;
 CREATE TABLE presses (

@@ -910,7 +910,13 @@ def test_how_dialling_the_customer_ended(dial: str, confirmation: bool, result: 
     assert (attempt.results, attempt.rings) == ([result], [ring])
     sentences = {Result.BUSY: "agent-customer-busy", Result.NOT_CONFIRMED: "agent-customer-machine"}
     if result is not Result.TALKED and not leg.hung_up:
-        assert leg.heard()[-1] == sentences.get(result, "agent-customer-no-answer")
+        assert leg.heard()[-2:] == [sentences.get(result, "agent-customer-no-answer"), "agent-tries-again"]
+
+
+def test_after_the_last_attempt_the_agent_hears_that_nobody_tries_again() -> None:
+    leg = Leg([*[""] * 15, "1"], dials=["BUSY"])
+    attempts(leg, Attempt(replace(CUSTOMER, last=True)))
+    assert leg.heard()[-2:] == ["agent-customer-busy", "agent-last-attempt"]
 
 
 def test_the_agent_hears_whom_it_is_about_and_presses_1() -> None:
