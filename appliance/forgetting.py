@@ -96,6 +96,8 @@ def factory_reset(db: Database, settings: Settings) -> None:
 
     Cut off anywhere, the same done again completes it. Raises OSError or sqlite3.Error.
     """
+    for file in _record_files(settings):  # first: the bookkeeper would enter these calls again
+        _overwrite(file)
     with exclusive(db):
         db.execute("PRAGMA defer_foreign_keys = ON")
         tables = db.execute(
@@ -105,7 +107,7 @@ def factory_reset(db: Database, settings: Settings) -> None:
         db.execute("UPDATE wishes SET detail = '{}', who = ''")
         fresh = open_store(":memory:")
         for (table,) in tables:
-            if table != "wishes":
+            if table not in ("wishes", "cursors"):  # what is read already is not to be read again
                 db.execute(f'DELETE FROM "{table}"')
                 db.table(table).insert_all(list(fresh.query(f'SELECT * FROM "{table}"')))
         fresh.close()
@@ -117,7 +119,7 @@ def factory_reset(db: Database, settings: Settings) -> None:
     if settings.prompts.exists():
         install_again(settings.prompts, recordings=settings.own_recordings)
     _remove_left_backups(db, settings, 0.0)
-    for file in [*_record_files(settings), *_log_files(settings)]:
+    for file in _log_files(settings):
         _overwrite(file)
     files.remove(settings.state / "box.toml")
     files.sync(settings.state)
@@ -157,9 +159,7 @@ def _hidden(line: bytes, concerns: Callable[[list[str]], bool], number: Number |
                 for first, last in spans[_CHANNEL:]:
                     pieces[first:last] = _HIDDEN * (last - first)
     if mentioned and number is not None:
-        shown = pieces.decode("latin-1")  # one character a byte: nothing moves
-        hidden = number.pattern.sub(lambda match: _HIDDEN.decode() * len(match[0]), shown)
-        pieces[:] = hidden.encode("latin-1")
+        pieces[:] = number.in_bytes.sub(lambda match: _HIDDEN * len(match[0]), bytes(pieces))
     return bytes(pieces)
 
 
