@@ -35,6 +35,8 @@ _RATE = 500
 _SECONDS = 40  # longer than Asterisk keeps a transaction (32 s)
 _FULL_SECONDS = 120
 _MIB = 2**20
+# Where an Asterisk that takes 200 calls a second from anybody stays (measured on Asterisk 22.10.1).
+_UNPROTECTED_MIB = 640
 _WALLS = ("firewall", "nothing")
 
 
@@ -72,8 +74,8 @@ def measured(bench: Bench) -> list[Figure]:
                  calls["firewall", "quiet"], unit="ms", quantile=0.99, at_most=2, seed=bench.seed),
         compared("the same without a firewall", calls["nothing", "flooded"], calls["nothing", "quiet"],
                  unit="ms", quantile=0.99, seed=bench.seed),
-        Figure("growth of Asterisk's memory, to that without a firewall", ours / theirs if theirs else 0.0,
-               at_most=0.1, seen=f"{ours:.1f} MiB to {theirs:.1f} MiB in {seconds} s"),
+        Figure("growth of Asterisk's memory", ours, "MiB", at_most=_UNPROTECTED_MIB / 10,
+               seen=f"in {seconds} s, that of the calls included; without a firewall {theirs:.1f} MiB"),
         Figure("messages Asterisk answered", answered["firewall"], "", seen=f"of {sent}; without a firewall"
                f" {answered['nothing']}"),
         Figure("floods the page tells of", told, "", at_least=2 * bench.pairs),

@@ -328,14 +328,15 @@ def forget(act: Act, place: int) -> None:
 
 
 def back_up(act: Act, place: int) -> None:
-    """A backup replaces the one before it."""
+    """A backup replaces the one before it; what the floor still holds is no message yet."""
     message(act, place)
     try:
+        (count,) = act.db.execute("SELECT count(*) FROM messages").fetchone()
         backup.write_backup(act.settings, act.settings.state / "backup.zip")
     except (OSError, sqlite3.Error):
         tell("not backed up")
         return
-    tell("backed up", place)
+    tell("backed up", count)
 
 
 ACTS: dict[str, Callable[[Act, int], None]] = {

@@ -216,7 +216,7 @@ def _backed_up(
     except (BackupError, OSError) as error:
         yield repr(error)
         return
-    if summary.messages <= int(about[-1]):
+    if summary.messages < int(about[-1]):
         yield f"it has {summary.messages} messages"
 
 
