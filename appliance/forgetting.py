@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import fcntl
 import re
 import shutil
 import time
@@ -29,6 +30,7 @@ from appliance.store.forgetting import (
     leave_no_trace,
     number_of,
 )
+from appliance.telephony.asterisk_log import shorten
 from appliance.telephony.prompts.install import install_again
 
 _FIELD: Final = re.compile(rb'"((?:[^"]|"")*)"')
@@ -85,6 +87,7 @@ def forget_old(db: Database, settings: Settings, before: datetime) -> None:
     _remove_left_backups(db, settings, _UNDECIDED_SECONDS)
     for file in _record_files(settings):
         hide(file, lambda fields: float(fields[_TIME]) < before.timestamp(), None)
+    shorten(settings.asterisk_log, before)
     empty_wal(db)
 
 
@@ -132,6 +135,7 @@ def hide(file: Path, concerns: Callable[[list[str]], bool], number: Number | Non
     if not file.is_file():
         return
     with file.open("r+b") as stream:
+        fcntl.flock(stream, fcntl.LOCK_EX)  # against `shorten`
         at = 0
         for line in stream.read().splitlines(keepends=True):
             hidden = _hidden(line, concerns, number)

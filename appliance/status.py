@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from sqlite_utils import Database
 
+from appliance import hardware_watchdog
 from appliance.by_the_clock import clock_can_be_right
 from appliance.hotline.line_states import Trouble as LineTrouble
 from appliance.hotline.line_states import in_words as line_trouble_in_words
@@ -25,6 +26,7 @@ from appliance.store.liveness import supervisor_runs
 from appliance.store.missed import missed_callers
 from appliance.store.office import office_facts
 from appliance.store.on_call import duties_now
+from appliance.telephony.asterisk_log import knocking
 from appliance.telephony.box import manager_secret
 from appliance.telephony.manager import ManagerError, ManagerLink
 from appliance.telephony.prompts.install import MissingPrompts, check_prompts
@@ -145,7 +147,9 @@ def look(db: Database, settings: Settings, calls: frozenset[str] | None) -> dict
                 line_states(db), times.now(), timedelta(seconds=settings.line_patience_seconds)
             )
         ],
+        "knocking": knocking(settings.asterisk_log, times.now()),
         "clock_believable": clock_can_be_right(db),
+        "watchdog_counts": hardware_watchdog.counts(),
         "update": asdict(read_state(settings.state)),
         "disk_free_bytes": shutil.disk_usage(settings.state).free,
     }
@@ -236,12 +240,31 @@ def troubles(state: dict[str, Any]) -> list[Trouble]:
                 f"Line {name}: {line_trouble_in_words(trouble, 'en')}.",
             )
         )
+    if addresses := state["knocking"]:
+        who = ", ".join(address or "?" for address in addresses)
+        found.append(
+            Trouble(
+                "knocking",
+                f"Viele SIP-Anfragen werden abgewiesen, von {who}: Jemand probiert Nummern oder Kennwörter,"
+                " oder ein Telefon ist falsch eingerichtet.",
+                f"Many SIP requests are refused, from {who}: somebody tries numbers or passwords,"
+                " or a telephone is set up wrongly.",
+            )
+        )
     if not state["clock_believable"]:
         found.append(
             Trouble(
                 "clock",
                 "Die Uhr der Anlage kann nicht stimmen: Öffnungszeiten warten, bis sie gestellt ist.",
                 "The box's clock cannot be right: opening hours wait until it is set.",
+            )
+        )
+    if state["watchdog_counts"] is False:
+        found.append(
+            Trouble(
+                "watchdog",
+                "Der Watchdog des Geräts ist aus: Hängt die Anlage, muss jemand den Stecker ziehen.",
+                "The device's watchdog is off: when the box hangs, somebody must pull the plug.",
             )
         )
     if state["update"]["word"] == "fell back":

@@ -23,7 +23,7 @@ ORDERED = "callback ordered"
 
 # Of a request `c`: the person is on the telephone with us, from the number he has asked to be called at or
 # from the one he had asked from, or is being called for another department.
-_ON_THE_TELEPHONE = (
+ON_THE_TELEPHONE = (
     "EXISTS (SELECT 1 FROM calls AS t WHERE t.ended_at = '' AND (t.caller = c.number OR t.call = c.call "
     "OR t.caller <> '' AND t.caller = (SELECT caller FROM calls WHERE call = c.call)))"
 )
@@ -95,7 +95,7 @@ def waiting(db: Database) -> list[Callback]:
         for row in db.query(f"""
             SELECT c.*, d.language_wait_seconds FROM callbacks AS c
             JOIN opening AS o ON o.department = c.department JOIN departments AS d ON d.name = c.department
-            WHERE c.state = 'waiting' AND o.state = 'open' AND NOT {_ON_THE_TELEPHONE} AND NOT {_IS_CALLED}
+            WHERE c.state = 'waiting' AND o.state = 'open' AND NOT {ON_THE_TELEPHONE} AND NOT {_IS_CALLED}
             ORDER BY c.arrived, c.id""")
     ]
 
@@ -148,7 +148,7 @@ def begin_attempt(db: Database, callback: int) -> str | None:
     attempt = f"{ATTEMPT}{callback}-{secrets.token_hex(6)}"
     changed = db.execute(
         "UPDATE callbacks AS c SET state = 'calling', attempt = ?, result = '' "
-        f"WHERE id = ? AND state = 'waiting' AND NOT {_ON_THE_TELEPHONE} AND NOT {_IS_CALLED}",
+        f"WHERE id = ? AND state = 'waiting' AND NOT {ON_THE_TELEPHONE} AND NOT {_IS_CALLED}",
         [attempt, callback],
     ).rowcount
     return attempt if changed else None
@@ -165,7 +165,7 @@ def dial(db: Database, attempt: str, agent: str, now: datetime) -> bool:
             return False
         changed = db.execute(
             "UPDATE callbacks AS c SET attempts = attempts + 1, result = ? "
-            f"WHERE id = ? AND result = '' AND NOT {_ON_THE_TELEPHONE}",
+            f"WHERE id = ? AND result = '' AND NOT {ON_THE_TELEPHONE}",
             [str(Result.NO_ANSWER), callback.id],
         ).rowcount
         if changed:
@@ -208,12 +208,10 @@ def settle_attempt(db: Database, attempt: str, now: datetime) -> None:
         )
         if row is None:
             return
-        limit = db.execute(
-            "SELECT callback_attempts FROM departments WHERE name = ?", [row["department"]]
-        ).fetchone()
         result = Result(row["result"] or Result.NOT_DIALLED)
-        then = after_attempt(result, row["attempts"], limit[0] if limit else 1, now)
-        if then.state is State.WAITING and limit is None:
+        most = _most_attempts(db, row["department"])
+        then = after_attempt(result, row["attempts"], most, now)
+        if then.state is State.WAITING and not most:
             _give_up(db, row, now)
             return
         if then.state is State.WAITING:
@@ -227,6 +225,17 @@ def settle_attempt(db: Database, attempt: str, now: datetime) -> None:
         close(db, row["id"], then.state, now)
         if then.state is State.NOT_REACHED:
             _tell_mailbox(db, row)
+
+
+def is_last(db: Database, callback: Callback) -> bool:
+    """Whether it is given up when the attempt that is to be dialled now fails."""
+    return callback.attempts + 1 >= _most_attempts(db, callback.department)
+
+
+def _most_attempts(db: Database, department: str) -> int:
+    """How often a department tries; 0 when there is no such department any more."""
+    row = db.execute("SELECT callback_attempts FROM departments WHERE name = ?", [department]).fetchone()
+    return int(row[0]) if row else 0
 
 
 def calling_in(db: Database) -> list[str]:

@@ -129,6 +129,17 @@ def test_status_tells_of_a_forgotten_night_switch(tmp_path: Path) -> None:
     assert any("auf Nacht" in told for told in complaints(state, "de"))
 
 
+def test_status_tells_of_a_watchdog_that_is_off(tmp_path: Path) -> None:
+    settings = Settings(tmp_path, manager_port=1)
+    db = seeded_store(settings.store)
+    state = look(db, settings, None)
+    db.close()
+    for counts, told in ((True, False), (None, False), (False, True)):
+        now = state | {"watchdog_counts": counts}
+        assert any("Watchdog des Geräts ist aus" in sentence for sentence in complaints(now, "de")) is told
+        assert any("watchdog is off" in sentence for sentence in complaints(now, "en")) is told
+
+
 def test_status_tells_of_recordings_nobody_takes(tmp_path: Path) -> None:
     settings = Settings(tmp_path, manager_port=1)  # nobody answers there
     settings.recordings.mkdir(parents=True)

@@ -583,7 +583,7 @@ def test_what_is_asked_for_anew_is_begun_as_it_is_now(desk: Desk) -> None:
         (Ring.TALKED, "amber", "available"),
         (Ring.REFUSED, "amber", "available"),
         (Ring.NO_ANSWER, "amber blinking", "away"),
-        (Ring.UNREACHABLE, "off", "away"),
+        (Ring.UNREACHABLE, "amber blinking", "away"),
     ],
 )
 def test_how_it_ended_for_the_agent_frees_him_like_a_call(
