@@ -254,10 +254,11 @@ def _calls(db: Database, other: Database, requests: Mapping[int, int]) -> set[st
             continue
         new.add(row["call"])
         _insert(db, "calls", row | {"callback": requests.get(row["callback"]) if row["callback"] else None})
-    for row in _rows(other, "SELECT * FROM steps ORDER BY id"):
-        if row["call"] in new:
-            row.pop("id")
-            _insert(db, "steps", row)
+    steps = other.execute("SELECT call, at, step, detail FROM steps ORDER BY id")
+    db.conn.executemany(  # a dozen of each call: one by one, everybody else would wait for seconds
+        "INSERT INTO steps (call, at, step, detail) VALUES (?, ?, ?, ?)",
+        (step for step in steps if step[0] in new),
+    )
     return new
 
 
