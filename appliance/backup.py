@@ -28,8 +28,7 @@ from typing import IO, Any, Final
 
 from sqlite_utils import Database
 
-from appliance import __version__
-from appliance.mail import files
+from appliance import __version__, files
 from appliance.mail.spool import MESSAGES, RECORDINGS, call_of, find_recordings
 from appliance.settings import Settings, SettingsError, read_settings
 from appliance.store import times

@@ -7,13 +7,18 @@ for its age, and the page says what is wrong.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from datetime import datetime
+from pathlib import Path
 
 from sqlite_utils import Database
 
 from appliance.hotline.clock import is_believable
 from appliance.store import times
+
+SYNCHRONIZED = Path("/run/systemd/timesync/synchronized")
+"""Is there when the clock was set by the network since the start: systemd-timesyncd(8)."""
 
 
 class ClockWaits(Exception):
@@ -21,8 +26,13 @@ class ClockWaits(Exception):
 
 
 def clock_can_be_right(db: Database) -> bool:
-    """Whether it can be as late as the clock says."""
-    return is_believable(times.now(), newest_entry(db))
+    """Whether it can be as late as the clock says.
+
+    Set by the network it can, also when something was written down while it was ahead, which would else
+    hold everything up until then.
+    """
+    is_set = os.access(SYNCHRONIZED, os.F_OK)
+    return is_believable(times.now(), None if is_set else newest_entry(db))
 
 
 def newest_entry(db: Database) -> datetime | None:

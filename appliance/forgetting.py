@@ -15,7 +15,7 @@ from typing import Final
 
 from sqlite_utils import Database
 
-from appliance.mail import files
+from appliance import files
 from appliance.mail.retention import remove_old, remove_orphans
 from appliance.mail.spool import MESSAGES
 from appliance.settings import Settings

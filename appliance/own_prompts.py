@@ -7,7 +7,7 @@ import re
 
 from sqlite_utils import Database
 
-from appliance.mail import files
+from appliance import files
 from appliance.settings import Settings
 from appliance.store import own_prompts, times
 from appliance.telephony.prompts.install import install_again

@@ -16,12 +16,12 @@ from typing import Any, Final
 import click
 from sqlite_utils import Database
 
+from appliance import files
 from appliance.backup import BackupError, check_backup, write_backup
 from appliance.diagnosis import write_bundle
 from appliance.forgetting import RESTORE_FOLDER
 from appliance.granting import grant
 from appliance.language import say
-from appliance.mail import files
 from appliance.settings import Settings
 from appliance.store import times, wishes
 from appliance.store.changes import BY_COMMAND

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sqlite_utils import Database
 
-from appliance.mail import files
+from appliance import files
 from appliance.mail.spool import MESSAGES
 from appliance.store.database import exclusive
 from appliance.store.times import to_text

@@ -19,7 +19,8 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from appliance.mail import files, sound
+from appliance import files
+from appliance.mail import sound
 from appliance.store import outbox
 from appliance.store.callbacks import ATTEMPT
 from appliance.store.database import exclusive

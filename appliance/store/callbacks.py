@@ -260,14 +260,23 @@ def close(db: Database, callback: int, state: State, now: datetime) -> None:
             "UPDATE callbacks SET state = ?, closed_at = ? WHERE id = ? AND closed_at = ''",
             [str(state), to_text(now), callback],
         ).rowcount
-        if not changed:
-            return
+        if changed:
+            settle_calls(db, now, callback)
+
+
+def settle_calls(db: Database, now: datetime, callback: int | None = None) -> None:
+    """Give every ended call whose request (or this one) is closed its outcome."""
+    with exclusive(db):
         calls = db.execute(
-            "SELECT call FROM calls WHERE callback = ? AND outcome = '' AND ended_at <> ''", [callback]
+            "SELECT k.call, c.state FROM calls AS k JOIN callbacks AS c ON c.id = k.callback"
+            " WHERE k.callback = coalesce(?, k.callback) AND k.outcome = '' AND k.ended_at <> ''"
+            " AND c.closed_at <> ''",
+            [callback],
         ).fetchall()
-        for (call,) in calls:
-            db.execute("UPDATE calls SET outcome = ? WHERE call = ?", [str(_OUTCOMES[state]), call])
-            ledger.add_step(db, call, "ended", str(_OUTCOMES[state]), now)
+        for call, state in calls:
+            outcome = str(_OUTCOMES[State(state)])
+            db.execute("UPDATE calls SET outcome = ? WHERE call = ?", [outcome, call])
+            ledger.add_step(db, call, "ended", outcome, now)
 
 
 def cancel(db: Database, callback: int, now: datetime) -> bool:

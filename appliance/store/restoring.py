@@ -6,15 +6,20 @@ here already is as it is here. So taking the same backup over twice is the same 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Final
 
 from sqlite_utils import Database
 
+from appliance.hotline.callbacks import State
+from appliance.store import callbacks, times
 from appliance.store.changes import Author, Difference, note
 from appliance.store.config import export_config, import_config
 from appliance.store.database import exclusive
+from appliance.store.office import office_facts
+from appliance.store.times import from_text, to_text
 
 # Of this box and this moment: never in a backup.
 EPHEMERAL: Final = (
@@ -55,6 +60,8 @@ def take_over(db: Database, other: Database, by: Author, sounds: Mapping[str, st
         _boxes(db, other)
         _changes(db, other)
         added = _what_callers_left(db, other, sounds)
+        callbacks.settle_calls(db, times.now())
+        callbacks.give_up_old(db, times.now())
         note(db, by, "restore", [Difference(("restore",), None, added.calls)])
     return added
 
@@ -123,8 +130,8 @@ def _changes(db: Database, other: Database) -> None:
 
 def _what_callers_left(db: Database, other: Database, sounds: Mapping[str, str]) -> Added:
     before = _counts(db)
-    callbacks = _callbacks(db, other)
-    new_calls = _calls(db, other, callbacks)
+    requests = _callbacks(db, other)
+    new_calls = _calls(db, other, requests)
     messages = _mapped(
         db,
         _rows(other, "SELECT * FROM messages ORDER BY id"),
@@ -136,9 +143,10 @@ def _what_callers_left(db: Database, other: Database, sounds: Mapping[str, str])
     reports = _mapped(db, _rows(other, "SELECT * FROM weekly_reports"), "weekly_reports", ("last_day",))
     alarms = _mapped(db, _rows(other, "SELECT * FROM line_alarms"), "line_alarms", ("line", "since"))
     references = {
-        **{"message": messages, "callback": callbacks},
+        **{"message": messages, "callback": requests},
         **{"night_reminder": reminders, "weekly_report": reports, "line_alarm": alarms},
     }
+    unwritten = {key for (key,) in db.execute("SELECT id FROM callbacks WHERE closed_at = ''").fetchall()}
     for row in _rows(other, "SELECT * FROM outbox ORDER BY id"):
         row.pop("id")
         for name, mapped in references.items():
@@ -148,41 +156,109 @@ def _what_callers_left(db: Database, other: Database, sounds: Mapping[str, str])
             for name in references
         )
         known = db.execute("SELECT 1 FROM outbox WHERE message_id = ?", [row["message_id"]]).fetchone()
-        if not taken and not known:
-            _insert(db, "outbox", row)
-    _inbox(db, other, {"message": messages, "callback": callbacks}, new_calls)
+        if taken or known or row["callback"] in unwritten:  # who is still to be called has no mail yet
+            continue
+        if not row["delivered_at"] and _was_sent_here(db, row["created_at"]):
+            row["delivered_at"] = row["created_at"]
+        _insert(db, "outbox", row)
+    _inbox(db, other, {"message": messages, "callback": requests}, new_calls)
     after = _counts(db)
     return Added(*(now - then for now, then in zip(after, before, strict=True)))
 
 
+def _was_sent_here(db: Database, created_at: str) -> bool:
+    """Of a mail that nobody knows here: whether it is so old that this box has sent and forgotten it."""
+    forgotten = to_text(times.now() - timedelta(days=office_facts(db).retention_days))
+    made = db.execute(
+        "SELECT datetime(min(applied_at)) < datetime(?) FROM _sqlite_migrations", [created_at]
+    ).fetchone()
+    return created_at < forgotten and bool(made[0])
+
+
 def _callbacks(db: Database, other: Database) -> dict[int, int]:
-    """Their numbers here by those there. Who is owed one here already is not called twice."""
-    ids = {}
-    for row in _rows(other, "SELECT * FROM callbacks ORDER BY id"):
+    """Their numbers here by those there.
+
+    Who is owed a call here is not called twice, nor is who was reached after the backup was made. What was
+    settled there is settled here, unless he has asked again since.
+    """
+    rows = _rows(other, "SELECT * FROM callbacks ORDER BY id")
+    ids = _known_callbacks(db, rows)
+    for row in rows:
         number = row.pop("id")
-        known = db.execute(
-            "SELECT id FROM callbacks WHERE (call = ?1 AND number = ?2 AND created_at = ?3)"
-            " OR (?4 = '' AND closed_at = '' AND number = ?2 AND department = ?5)",
-            [row["call"], row["number"], row["created_at"], row["closed_at"], row["department"]],
-        ).fetchone()
-        if row["state"] == "calling":  # nobody is being called by this box
-            row |= {"state": "waiting", "attempt": "", "result": ""}
-        ids[number] = known[0] if known else _insert(db, "callbacks", row)
+        if number not in ids and not row["closed_at"]:
+            owed = db.execute(
+                "SELECT id FROM callbacks WHERE closed_at = '' AND number = ? AND department = ?",
+                [row["number"], row["department"]],
+            ).fetchone()
+            ids |= {number: owed[0]} if owed else {}
+        if number not in ids:
+            if row["state"] == "calling":  # nobody is being called by this box
+                row |= {"state": "waiting", "attempt": "", "result": ""}
+            ids[number] = _insert(db, "callbacks", row)
+        elif row["closed_at"]:
+            talk = other.execute(
+                "SELECT agent, connected_at FROM calls WHERE callback = ? AND connected_at <> ''", [number]
+            ).fetchone()
+            _settle_here(db, ids[number], row, talk or ("", ""))
     return ids
 
 
-def _calls(db: Database, other: Database, callbacks: Mapping[int, int]) -> set[str]:
+def _known_callbacks(db: Database, rows: Sequence[dict[str, Any]]) -> dict[int, int]:
+    """Which of these requests are here already: as they were, or as he has asked for them again since.
+
+    Asked for again, a request keeps its place in line, and the first call its request.
+    """
+    here = _rows(db, "SELECT * FROM callbacks ORDER BY id")
+    asked_in = dict(db.execute("SELECT call, callback FROM calls WHERE callback NOT NULL").fetchall())
+    as_they_were = {(row["call"], row["number"], row["created_at"]): row["id"] for row in here}
+    of_number: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for row in here:
+        of_number.setdefault((row["number"], row["department"]), []).append(row)
+    ids = {}
+    for row in rows:
+        if known := as_they_were.get((row["call"], row["number"], row["created_at"])):
+            ids[row["id"]] = known
+    taken = set(ids.values())
+    for row in rows:
+        for mine in of_number.get((row["number"], row["department"]), ()) if row["id"] not in ids else ():
+            same = mine["arrived"] == row["arrived"] or mine["id"] == asked_in.get(row["call"])
+            settled_before = (
+                row["closed_at"] and not mine["closed_at"] and row["closed_at"] <= mine["created_at"]
+            )
+            if same and not settled_before and mine["id"] not in taken:
+                ids[row["id"]] = mine["id"]
+                taken.add(mine["id"])
+                break
+    return ids
+
+
+def _settle_here(db: Database, callback: int, row: Mapping[str, Any], talk: tuple[str, str]) -> None:
+    """Close a request as it was closed there, after this talk; one that is being called settles itself."""
+    waits = db.execute(
+        "UPDATE callbacks SET attempts = ?, result = ? WHERE id = ? AND state = 'waiting'",
+        [row["attempts"], row["result"], callback],
+    ).rowcount
+    if waits:
+        db.execute(
+            "UPDATE calls SET agent = ?, connected_at = ? WHERE callback = ? AND connected_at = ''",
+            [*talk, callback],
+        )
+        callbacks.close(db, callback, State(row["state"]), from_text(row["closed_at"]))
+
+
+def _calls(db: Database, other: Database, requests: Mapping[int, int]) -> set[str]:
     known = {call for (call,) in db.execute("SELECT call FROM calls").fetchall()}
     new = set()
     for row in _rows(other, "SELECT * FROM calls ORDER BY started_at, call"):
         if row["call"] in known:
             continue
         new.add(row["call"])
-        _insert(db, "calls", row | {"callback": callbacks.get(row["callback"]) if row["callback"] else None})
-    for row in _rows(other, "SELECT * FROM steps ORDER BY id"):
-        if row["call"] in new:
-            row.pop("id")
-            _insert(db, "steps", row)
+        _insert(db, "calls", row | {"callback": requests.get(row["callback"]) if row["callback"] else None})
+    steps = other.execute("SELECT call, at, step, detail FROM steps ORDER BY id")
+    db.conn.executemany(  # a dozen of each call: one by one, everybody else would wait for seconds
+        "INSERT INTO steps (call, at, step, detail) VALUES (?, ?, ?, ?)",
+        (step for step in steps if step[0] in new),
+    )
     return new
 
 

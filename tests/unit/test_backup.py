@@ -15,9 +15,8 @@ from typing import Any
 import pytest
 from sqlite_utils import Database
 
-from appliance import backup
+from appliance import backup, files
 from appliance.backup import BackupError, check_backup, restore, write_backup
-from appliance.mail import files
 from appliance.mail.outbox import Outbox
 from appliance.settings import Settings, SipLine, read_settings
 from appliance.store import changes, inbox, ledger, own_prompts, restoring, times, users

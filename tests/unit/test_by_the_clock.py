@@ -15,6 +15,7 @@ from appliance.store import times
 from appliance.store.config import import_config, read_config
 from appliance.store.database import open_store
 from appliance.store.migrations import NOW as SQL_NOW
+from tests.unit.seed import seeded_store
 
 NOW = EARLIEST + timedelta(days=100)
 
@@ -24,6 +25,14 @@ def db(tmp_path: Path) -> Iterator[Database]:
     db = open_store(tmp_path / "freizeichen.db")
     yield db
     db.close()
+
+
+@pytest.fixture(autouse=True)
+def synchronized(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The file that says so; it is not there."""
+    file = tmp_path / "timesync" / "synchronized"
+    monkeypatch.setattr("appliance.by_the_clock.SYNCHRONIZED", file)
+    return file
 
 
 def at(monkeypatch: pytest.MonkeyPatch, moment: datetime) -> None:
@@ -58,6 +67,29 @@ def test_work_is_done_only_by_a_clock_that_can_be_right(
         with pytest.raises(ClockWaits):
             work(db)
     assert done == ([db] if can_be else [])
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        "INSERT INTO changes (at, how, subject, differences) VALUES (?, 'panel', 'night', '[]')",
+        "UPDATE presence SET since = ?",
+        "INSERT INTO steps (call, at, step) VALUES ('1', ?, 'rang in')",
+    ],
+)
+def test_one_entry_of_a_clock_that_was_ahead_holds_nothing_up_once_it_is_set_by_the_network(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, synchronized: Path, entry: str
+) -> None:
+    db = seeded_store(tmp_path / "store.db")
+    at(monkeypatch, NOW)
+    db.execute(entry, [times.to_text(NOW + timedelta(days=400))])
+    assert not clock_can_be_right(db)
+    synchronized.parent.mkdir()
+    synchronized.touch()
+    assert clock_can_be_right(db)
+    for moment in (EARLIEST - timedelta(seconds=1), LATEST):
+        at(monkeypatch, moment)
+        assert not clock_can_be_right(db), "this cannot be, whoever has set it"
 
 
 def test_an_empty_box_believes_any_time_since_it_was_made(

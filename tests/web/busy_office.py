@@ -9,8 +9,9 @@ from pathlib import Path
 
 from sqlite_utils import Database
 
+from appliance import files
 from appliance.hotline.line_states import LineState, Trouble
-from appliance.mail import files, sound
+from appliance.mail import sound
 from appliance.office_page import BoxOfSettings
 from appliance.settings import Settings
 from appliance.store import ledger, own_prompts, times

@@ -226,7 +226,7 @@ def test_a_disk_that_is_full_leaves_the_old_sound_in_force(
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("appliance.mail.files.write_durably", full)
+    monkeypatch.setattr("appliance.files.write_durably", full)
     with pytest.raises(OSError, match="No space"):
         bring_into_force(db, settings)
     assert heard(settings) == built_in
