@@ -125,6 +125,8 @@ class Story:
         for folder in ("/usr", "/etc"):
             if card.run(f"touch {folder}/x 2>/dev/null && echo written; true"):
                 raise CardError(f"{folder} can be written")
+        if prompts := card.run("systemctl list-units --no-legend --plain 'getty@*' 'serial-getty@*'"):
+            raise CardError(f"somebody could log in: {prompts}")
         if "in-memory" in card.run("ls /run"):
             raise CardError("the data partition is not in use")
         authorities = card.run(
