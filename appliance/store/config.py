@@ -12,7 +12,7 @@ from sqlite_utils import Database
 from appliance.hotline.hours import Span, clock_text, read_clock
 from appliance.hotline.numbers import dialled_table
 from appliance.hotline.tickets import TicketRule
-from appliance.store import times
+from appliance.store import boxes, callbacks, times, users
 from appliance.store.changes import BY_COMMAND, Author, Difference, compare, note
 from appliance.store.config_errors import ConfigError, Problem
 from appliance.store.config_hours import write_times
@@ -79,7 +79,8 @@ def import_config(
 ) -> None:
     """Replace everything the admin sets by `config`, in one transaction, with the schedule it leads to.
 
-    Agents who stay keep their presence, new ones are offline; calls and messages are not touched.
+    Agents who stay keep their presence, new ones are offline; calls and messages are not touched. Who was to
+    be called back by a department that is gone is told to the office by mail.
     What differs is noted as a change of `by` (see `changes`), which undoes the change `undoes`.
     """
     with exclusive(db):
@@ -95,9 +96,21 @@ def import_config(
             db.table("presence").insert(presence.get(agent.name, new))
         refresh_schedule(db, times.now())
         refresh_duties(db, times.now())
+        callbacks.give_up_without_department(db, times.now())
+        _take_rights_of_the_removed(db, by)
         db.execute(
             "UPDATE config_state SET saved = saved + 1, saved_at = ?, in_force_at = '', refused = ''", [now]
         )
+
+
+def _take_rights_of_the_removed(db: Database, by: Author) -> None:
+    """Their desk boxes and users are nobody's: the next agent of that name may be another person."""
+    removed = "agent <> '' AND agent NOT IN (SELECT name FROM agents)"
+    for (serial,) in db.execute(f"SELECT serial FROM boxes WHERE {removed}").fetchall():
+        boxes.unpair(db, serial, by)
+    for name, role in db.execute(f"SELECT name, role FROM users WHERE {removed}").fetchall():
+        users.set_user(db, name, role, "", by)
+    db.execute(f"DELETE FROM pairing WHERE {removed}")
 
 
 def export_config(db: Database) -> Config:

@@ -143,7 +143,7 @@ def _keep_an_admin(db: Database, without: str) -> None:
 
 
 def set_password(db: Database, name: str, password: str, by: Author = BY_COMMAND) -> None:
-    """Set a password; whoever is signed in by the old one is signed out. Raises UserError or LookupError."""
+    """Set a password; sessions and links from before it let nobody in. Raises UserError or LookupError."""
     password = unicodedata.normalize("NFC", password)
     if fault := password_fault(password, name):
         raise UserError(fault)
@@ -153,6 +153,7 @@ def set_password(db: Database, name: str, password: str, by: Author = BY_COMMAND
             raise LookupError(name)
         note(db, by, f"user:{name}", [Difference(("user", name, "password"), SECRET, SECRET)])
         db.execute("DELETE FROM sessions WHERE user = ?", [name])
+        db.execute("DELETE FROM links WHERE user = ? COLLATE NOCASE AND kind = 'sign in'", [name])
         db.execute("DELETE FROM failed_sign_ins WHERE name = ?", [_folded(name)])
 
 
@@ -252,6 +253,14 @@ def link_user(db: Database, kind: str, token: str, now: datetime) -> str | None:
         [_digest(token), kind, to_text(now)],
     ).fetchone()
     return None if row is None else str(row[0])
+
+
+def use_link(db: Database, kind: str, token: str, now: datetime) -> str | None:
+    """For whom a link is, as in `link_user`; it opens nothing after this."""
+    with exclusive(db):
+        name = link_user(db, kind, token, now)
+        db.execute("DELETE FROM links WHERE digest = ? AND kind = ?", [_digest(token), kind])
+    return name
 
 
 def read_code(typed: str) -> str:
