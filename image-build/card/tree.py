@@ -31,9 +31,10 @@ from appliance.cli import main
 main()
 """
 
-# Keys of ssh lie on the data partition, users and indexes are made here, nobody sits at the box. Without
-# udev's database of hardware names every card still finds its driver.
+# Keys of ssh lie on the data partition, users and indexes are made here, nobody sits at the box or has a
+# password to log in. Without udev's database of hardware names every card still finds its driver.
 _NOT_STARTED = (
+    "getty-static.service",
     *("sshd-keygen.service", "systemd-sysusers.service", "ldconfig.service", "systemd-hwdb-update.service"),
     *("systemd-journal-catalog-update.service", "systemd-update-done.service", "systemd-logind.service"),
     *("systemd-logind-varlink.socket", "systemd-firstboot.service", "systemd-machine-id-commit.service"),

@@ -72,7 +72,7 @@ departments = ["support"]
 """
 SERVICES = ("asterisk", "freizeichen", "freizeichen-web")
 _CODE = "kanzlei 4711"
-_CALLS, _AT_ONCE = 100, 4
+_AT_ONCE = 4
 STATE = "/var/lib/freizeichen"
 _MESSAGES = f"cd {STATE}/spool/messages; find . -type f -exec sha256sum '{{}}' + | sort"
 _LIBRARIES = "/usr/lib/freizeichen/programs"
@@ -81,8 +81,10 @@ _LIBRARIES = "/usr/lib/freizeichen/programs"
 class Story:
     """What is tried, one after the other; each part leaves the card to the next."""
 
-    def __init__(self, card: Card, image: Path, renewal: Path, patience_seconds: float) -> None:
-        self.card = card
+    def __init__(
+        self, card: Card, image: Path, renewal: Path, patience_seconds: float, calls: int = 100
+    ) -> None:
+        self.card, self._calls = card, calls
         self.image, self.renewal = image, renewal
         self._patience_seconds = patience_seconds
         self.figures: dict[str, Any] = {}
@@ -123,6 +125,8 @@ class Story:
         for folder in ("/usr", "/etc"):
             if card.run(f"touch {folder}/x 2>/dev/null && echo written; true"):
                 raise CardError(f"{folder} can be written")
+        if prompts := card.run("systemctl list-units --no-legend --plain 'getty@*' 'serial-getty@*'"):
+            raise CardError(f"somebody could log in: {prompts}")
         if "in-memory" in card.run("ls /run"):
             raise CardError("the data partition is not in use")
         authorities = card.run(
@@ -248,24 +252,24 @@ class Story:
         return f"message kept; {checked.strip().splitlines()[-1]}"
 
     def costs(self) -> str:
-        """What a hundred calls that are answered and hung up cost: bytes on the card, memory."""
+        """What calls that are answered and hung up cost: bytes on the card, memory."""
         card = self.card
         card.run("sync")
         before = self._written()
         with ThreadPoolExecutor(_AT_ONCE) as callers:
             for done in [
-                callers.submit(self.is_answered, f"+49170{number + 2000000}") for number in range(_CALLS)
+                callers.submit(self.is_answered, f"+49170{number + 2000000}") for number in range(self._calls)
             ]:
                 done.result()
         card.wait_for("the last call is on record", self._no_call_is_open)
         card.run("sync")
-        kilobytes = (self._written() - before) / 1024 / _CALLS
+        kilobytes = (self._written() - before) / 1024 / self._calls
         memory = {name: self._memory(name) for name in SERVICES}
         self.figures["kilobytes_written_per_call"] = round(kilobytes, 1)
         self.figures["megabytes_of_memory"] = memory
-        self.figures["calls_before_memory_was_read"] = _CALLS
+        self.figures["calls_before_memory_was_read"] = self._calls
         taken = ", ".join(f"{name} {figure['resident']} MB" for name, figure in memory.items())
-        return f"{kilobytes:.0f} KB written per call; memory after {_CALLS} calls: {taken}"
+        return f"{kilobytes:.0f} KB written per call; memory after {self._calls} calls: {taken}"
 
     def _memory(self, service: str) -> dict[str, float]:
         """Megabytes of a service: resident in its processes, and counted for it with pages of files."""
@@ -524,6 +528,7 @@ class Story:
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     help="Go on with a card that an earlier run has kept; it is not changed.",
 )
+@click.option("--calls", default=100, show_default=True, help="How many show what a call costs.")
 @click.option("--keep", is_flag=True, help="Leave logs and card also when all went well.")
 @click.option("--results", type=click.Path(path_type=Path, dir_okay=False), default=ROOT / ".image/boot.json")
 def main(
@@ -532,6 +537,7 @@ def main(
     patience: int,
     only: str,
     used: Path | None,
+    calls: int,
     keep: bool,
     results: Path,
 ) -> None:
@@ -550,7 +556,7 @@ def main(
     else:
         click.echo(f"flashing {image.name}")
         flashed(image, folder / "card")
-    story = Story(Card(folder / "card", folder, patience), image, renewal, patience)
+    story = Story(Card(folder / "card", folder, patience), image, renewal, patience, calls)
     parts: list[Callable[[], str]] = [
         story.first_start,
         story.no_way_in,
@@ -558,6 +564,7 @@ def main(
         story.wizard,
         story.set_up,
         story.answers,
+        story.plain_debian,
         story.takes_a_message,
         story.costs,
         story.plug_is_pulled,
@@ -569,7 +576,6 @@ def main(
         story.update_does_not_hold,
         story.is_restored,
         story.data_is_gone,
-        story.plain_debian,
     ]
     if only:
         parts = [part for part in parts if part.__name__ in only.split(",")]

@@ -57,8 +57,10 @@ def test_a_call_is_still_found_by_its_number(box: Box) -> None:
 
 
 def test_a_program_that_never_stops_talking_does_not_fill_the_card(box: Box) -> None:
+    length = 0
     for turn in range(13):
-        assert len(box.says(f"turn {turn}\n" * 50_000)) <= 1_200_000
+        before, length = length, len(box.says(f"turn {turn}\n" * 50_000))
+        assert length <= before + 200_000
     assert {file.name for file in box.kept.iterdir()} == {"journal", "journal.before"}
     assert sum(file.stat().st_size for file in box.kept.iterdir()) <= 2_400_000
     assert (box.kept / "journal").read_text().endswith("turn 12\n")
