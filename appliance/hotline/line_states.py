@@ -32,6 +32,8 @@ class Trouble(StrEnum):
     NO_LINK = "no link"
     """Layer 2: there is a signal, but nobody speaks ISDN on it."""
     PARTLY = "partly without signal"
+    STUCK = "channel stuck"
+    """A channel is in use for a call that is over; it is lost until Asterisk starts anew."""
     UNREACHABLE = "unreachable"
     """Over the network: the other end does not answer when it is asked."""
     UNKNOWN = "unknown"
@@ -50,6 +52,10 @@ _WORDS = {
         "there is a signal, but the exchange does not answer (check the kind of line)",
     ),
     Trouble.PARTLY: ("ein Teil der Anschlüsse hat kein Signal", "some of its ports have no signal"),
+    Trouble.STUCK: (
+        "ein Kanal hängt: belegt ohne Gespräch (ein Neustart von Asterisk hilft, beendet aber Gespräche)",
+        "a channel is stuck, in use without a call (restarting Asterisk helps, but ends calls)",
+    ),
     Trouble.UNREACHABLE: (
         "die Vermittlung antwortet nicht (Netz, Adresse oder Router prüfen)",
         "the exchange does not answer (check the network, the address, the router)",
@@ -81,7 +87,7 @@ class LineState:
     @property
     def phone_state(self) -> PhoneState:
         """What its own lamp goes by: like a telephone, it is in use, free or not to be reached."""
-        if self.trouble not in (Trouble.NONE, Trouble.PARTLY):
+        if self.trouble not in (Trouble.NONE, Trouble.PARTLY, Trouble.STUCK):
             return PhoneState.UNREACHABLE
         return PhoneState.IN_CALL if self.busy else PhoneState.IDLE
 

@@ -274,8 +274,8 @@ CREATE TABLE line_states (
   busy INTEGER NOT NULL,
   free INTEGER NOT NULL,
   trouble TEXT NOT NULL CHECK (trouble IN
-    ('', 'card missing', 'not taken over', 'no signal', 'no link', 'partly without signal', 'unreachable',
-     'unknown')),
+    ('', 'card missing', 'not taken over', 'no signal', 'no link', 'partly without signal', 'channel stuck',
+     'unreachable', 'unknown')),
   since TEXT NOT NULL
 ) STRICT;
 CREATE TABLE presses (
@@ -592,6 +592,12 @@ CREATE TABLE own_prompts (
   in_force_at TEXT NOT NULL DEFAULT ''
 ) STRICT;
 CREATE INDEX own_prompts_newest ON own_prompts (prompt, language, id);
+CREATE VIEW own_words AS
+  SELECT a.name || '/' || o.language AS entry, o.prompt
+  FROM agents AS a JOIN own_prompts AS o ON o.prompt = 'agent-not-free-' || a.name
+  WHERE o.sound NOT NULL AND o.id = (
+    SELECT max(n.id) FROM own_prompts AS n
+    WHERE n.prompt = o.prompt AND n.language = o.language AND n.in_force_at <> '');
 CREATE TABLE attention (
   id INTEGER PRIMARY KEY,
   kind TEXT NOT NULL,

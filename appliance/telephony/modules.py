@@ -69,6 +69,7 @@ BOX_MODULES = (
     "func_timeout",
     "func_cut",
     "app_softhangup",
+    "app_playtones",
     "app_stack",
     "app_queue",
     "app_read",
@@ -81,5 +82,5 @@ BOX_MODULES = (
     "res_manager_devicestate",
 )
 
-# Lines that are plugged into a card.
-CARD_MODULES = ("chan_dahdi",)
+# Lines that are plugged into a card, and the test of one.
+CARD_MODULES = ("chan_dahdi", "app_mixmonitor")

@@ -3,6 +3,7 @@
 A connection carries one request and one answer, both a line of JSON: {"run": words} runs a program to its
 end, {"start": words, "name": NAME} leaves it running with its output in /share/NAME.log,
 {"store": FILE, "order": SQL} asks or changes a database,
+{"clock": true} tells the seconds since it was switched on,
 {"relay": [OUTER, INNER]} hands connections to port OUTER on to port INNER of the loopback.
 """
 
@@ -16,6 +17,7 @@ import socketserver
 import sqlite3
 import subprocess
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,8 @@ _PIECE = 65536
 
 def answer(request: dict[str, Any]) -> dict[str, Any]:
     """Carry out one request."""
+    if "clock" in request:
+        return {"clock": time.monotonic()}
     if "store" in request:
         with contextlib.closing(sqlite3.connect(request["store"], timeout=60)) as db:
             rows = db.execute(request["order"]).fetchall()

@@ -10,6 +10,7 @@ import time
 import wave
 from array import array
 from collections.abc import Callable
+from math import log10
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -18,6 +19,7 @@ from appliance.settings import DahdiLine, LineKind, Settings
 from appliance.simulator import hearing
 from appliance.simulator.exchange import (
     _EVENTS,
+    _KEY_SECONDS,
     _MODULES,
     _TEMPLATES,
     LINE_ADDRESS,
@@ -26,6 +28,7 @@ from appliance.simulator.exchange import (
     Caller,
     DeskPhone,
     Exchange,
+    HeardPrompt,
     Leg,
     NotHappened,
     _Person,
@@ -47,6 +50,7 @@ _MANAGER_PORT = 5039
 _TONE_HERTZ = 425.0  # ITU-T E.180
 _TONE_SAMPLES, _PIECE_SAMPLES = hearing.RATE // 5, hearing.RATE // 25
 _IS_TONE = 0.8  # share of the energy; what people say has less in some piece
+_LOOK_AT_CLOCK_SECONDS = 5.0
 _QUIET = 100.0  # loudness: less is no tone
 _ASSIGN = "/sys/module/dahdi/parameters/auto_assign_spans"
 _GUEST = AsteriskProgram(
@@ -61,13 +65,15 @@ _GUEST = AsteriskProgram(
 _SLOW: dict[str, Any] = {"echo_canceller": "none", "buffers": 32}
 _EXTRA: dict[str, tuple[LineKind, str, dict[str, Any]]] = {
     "isdn": (LineKind.BRI_PTP, "ptp", {"head": "931555"}),
-    "bus": (LineKind.BRI_PTMP, "bus", {"msns": ("55520", "55530")}),
+    "bus": (LineKind.BRI_PTMP, "bus", {"msns": ("55520", "55530"), "transmit_gain": -6.0}),
     "old": (LineKind.FXO, "analogue", {"number": "+4993155510"}),
     "desk": (LineKind.FXS, "handsets", {"ports": (1, 2), "phones": ("old_1", "old_2")}),
     "spare": (LineKind.BRI_PTP, "spare", {}),
     "primary": (LineKind.PRI, "primary", {"head": "931555"}),
     "wrong": (LineKind.BRI_PTP, "wrong", {}),
 }
+_ANALOGUE = {"g3": str(LOOPS["analogue"].exchange_channels[0])}
+"""The groups of the exchange's channels that are one wire, and its channel."""
 HANDSETS = dict(zip(_EXTRA["desk"][2]["phones"], LOOPS["handsets"].exchange_channels, strict=True))
 """The analogue telephones on the box's ports, each with the exchange's channel it is played by."""
 BOX_LINES = tuple(
@@ -100,14 +106,15 @@ class LineExchange(Exchange):
         self.heard_folder.mkdir()
         self.legs: list[Leg] = []
         self._changed = threading.Condition()
-        self._machine = machine
+        self._picked_up: dict[str, Leg] = {}
+        self.machine = machine
         self._secret = secrets.token_urlsafe(16)
         values = {
             "folder": _EXCHANGE,
             "run_folder": _EXCHANGE / "run",
             "program": _GUEST,
             "entity_id": "02:46:5a:00:00:02",
-            "modules": (*_MODULES, "chan_dahdi", "app_flash", "app_playtones"),
+            "modules": (*_MODULES, "chan_dahdi", "app_flash", "app_playtones", "app_echo"),
             "manager_port": _MANAGER_PORT,
             "manager_secret": self._secret,
             "wanted_events": _EVENTS,
@@ -129,6 +136,10 @@ class LineExchange(Exchange):
         files["asterisk.conf"] = files["asterisk.conf"].replace(
             "transmit_silence = yes", "transmit_silence = no"
         )
+        # Who says nothing for two minutes would be taken for a telephone without current.
+        files["pjsip.conf"] = files["pjsip.conf"].replace(
+            "dtmf_mode = rfc4733", "dtmf_mode = rfc4733\nrtp_keepalive = 20"
+        )
         files["extensions.conf"] += own["extensions.conf"]
         etc = machine.share / "exchange"
         etc.mkdir()
@@ -138,25 +149,34 @@ class LineExchange(Exchange):
     def wait_for(
         self, what: str, look: Callable[[], T | None], timeout_seconds: float = PATIENCE_SECONDS
     ) -> T:
-        """As any exchange does, but with more patience."""
-        return super().wait_for(what, look, timeout_seconds * SLOWNESS)
+        """As any exchange does, but by the machine's clock."""
+        is_over = self.machine.patience(timeout_seconds)
+        while True:
+            try:
+                return super().wait_for(what, look, _LOOK_AT_CLOCK_SECONDS)
+            except NotHappened:
+                if is_over():
+                    raise NotHappened(f"not within {timeout_seconds:g} s: {what}") from None
 
     def _note_new(self, event: Event, channel: str) -> None:
-        """A call that arrives at an analogue telephone has no number: the telephone is known by its wire."""
+        """A call on an analogue wire has no number, and no id that was given to it: its wire tells."""
+        wire = channel.removeprefix("DAHDI/").partition("-")[0]
+        if wire in self._picked_up:
+            self._picked_up.pop(wire).channel = channel
+            return
         super()._note_new(event, channel)
         leg = self.legs[-1] if self.legs else None
         if leg and leg.channel == channel and leg.name == "s":
-            wire = channel.removeprefix("DAHDI/").partition("-")[0]
             leg.name = next((name for name, number in HANDSETS.items() if wire == str(number)), "s")
 
     def start(self) -> None:
         """Start it in the machine and hold its manager."""
         folders = " ".join(str(_EXCHANGE / name) for name in ("etc", "run", "lib", "db", "spool", "log"))
-        self._machine.run("sh", "-ec", f"mkdir -p {folders}; cp /share/exchange/* {_EXCHANGE}/etc/")
-        self._machine.start("exchange", "asterisk", "-C", f"{_EXCHANGE}/etc/asterisk.conf", "-f")
+        self.machine.run("sh", "-ec", f"mkdir -p {folders}; cp /share/exchange/* {_EXCHANGE}/etc/")
+        self.machine.start("exchange", "asterisk", "-C", f"{_EXCHANGE}/etc/asterisk.conf", "-f")
         self._link = _PatientLink(
             "127.0.0.1",
-            self._machine.relay(_MANAGER_PORT),
+            self.machine.relay(_MANAGER_PORT),
             "exchange",
             self._secret,
             name="exchange",
@@ -172,6 +192,10 @@ class LineExchange(Exchange):
         """Let go of it; it ends with the machine."""
         self._link.stop()
 
+    def lets_pass(self, seconds: float) -> None:
+        """Wait, by the machine's clock."""
+        self.machine.run("busybox", "sleep", str(seconds))
+
     def variable(self, channel: str, name: str) -> str:
         """What a variable or function of a channel is."""
         return self._link.send("Getvar", {"Channel": channel, "Variable": name}).get("Value", "")
@@ -180,8 +204,11 @@ class LineExchange(Exchange):
         """As the exchange over SIP does, but on a channel, a group of channels (``g1``), or from town."""
         channel_id = f"{leg}-{secrets.token_hex(4)}"
         placed = Leg(leg, channel="", heard=leg)
+        wire = _ANALOGUE.get(endpoint, endpoint)
         with self._changed:
             self.legs.append(placed)
+            if wire.isdigit():
+                self._picked_up[wire] = placed
         if endpoint == "town":
             technology = f"Local/{number}@town/n"
         elif endpoint.isdigit() or endpoint.startswith("g"):
@@ -208,8 +235,40 @@ class LineExchange(Exchange):
 class _Patient(_Person):
     """Somebody in the machine, where time goes slowly while the machine around it is busy."""
 
+    def presses(self, keys: str) -> None:
+        """Press keys one after the other; the time between them is that of the machine."""
+        assert isinstance(self._exchange, LineExchange)
+        for number, key in enumerate(keys):
+            if number:
+                self._exchange.lets_pass(_KEY_SECONDS)
+            super().presses(key)
+
     def _wait_listening(self, what: str, listen: Callable[[], T | None], timeout_seconds: float) -> T:
-        return super()._wait_listening(what, listen, timeout_seconds * SLOWNESS)
+        """Listen while the machine stands still: else callers would be slow to react on a busy machine."""
+        assert isinstance(self._exchange, LineExchange)
+        machine = self._exchange.machine
+
+        def listen_in_peace() -> T | None:
+            with machine.standing_still():
+                return listen()
+
+        is_over = machine.patience(timeout_seconds)
+        while True:
+            has_ended = self._leg().ended_at is not None
+            try:
+                return super()._wait_listening(what, listen_in_peace, _LOOK_AT_CLOCK_SECONDS)
+            except NotHappened:
+                if has_ended:
+                    raise NotHappened(f"the call is over ({self._leg().cause}): {what}") from None
+                if is_over():
+                    raise NotHappened(f"not within {timeout_seconds:g} s: {what}") from None
+
+    def decibels(self, place: HeardPrompt, prompt: str, language: str = "de") -> float:
+        """How much louder than in its file the prompt was that was heard there."""
+        heard = self.heard()[
+            round(place.start_seconds * hearing.RATE) : round(place.end_seconds * hearing.RATE)
+        ]
+        return 20 * log10(hearing.loudness(heard) / hearing.loudness(self._sound(prompt, language)))
 
     def hears_tone(self) -> None:
         """Wait until the last thing heard was a tone: the dial tone, or a beep of the busy tone."""
@@ -227,6 +286,12 @@ class _Patient(_Person):
 
 class LinePhone(_Patient, DeskPhone):
     """A desk phone, or the telephone of somebody outside."""
+
+    def sends_back_what_it_hears(self) -> None:
+        """From now on it is all echo."""
+        self._exchange.order(
+            "Redirect", Channel=self._leg().channel, Context="far-end", Exten="s", Priority="1"
+        )
 
 
 class LineCaller(_Patient, Caller):
@@ -376,6 +441,12 @@ class Laboratory:
         """Every channel of the box, a line of facts with ! between them."""
         return self.asterisk("core show channels concise")
 
+    def begins_test_of(self, line: str, number: str) -> Callable[[], str]:
+        """Start ``freizeichen lines test``; what it has printed is asked of the result."""
+        words = ("--state", str(STATE), "lines", "test", line, "--number", number)
+        self.machine.start(f"test-{line}", "python3", "-m", "appliance.cli", *words)
+        return (self.machine.share / f"test-{line}.log").read_text
+
     def command(self, *words: str, check: bool = True) -> Any:
         """Run ``freizeichen … --json`` on the box."""
         printed = self.machine.run(
@@ -466,9 +537,9 @@ class Laboratory:
 
     def wait_for(self, what: str, look: Callable[[], T], *, seconds: float = PATIENCE_SECONDS) -> T:
         """Wait until `look` gives something. Raises NotHappened."""
-        deadline = time.monotonic() + seconds * SLOWNESS
+        is_over = self.machine.patience(seconds)
         while not (found := look()):
-            if time.monotonic() > deadline:
+            if is_over():
                 raise NotHappened(f"not within {seconds:g} s: {what}")
             time.sleep(0.3)
         return found

@@ -8,6 +8,7 @@ import os
 import socket
 import subprocess
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +17,13 @@ from appliance.telephony.asterisk import end_with_parent
 from tests.lines.image import ROOT, Image
 from tests.lines.inside import PORT
 
-SLOWNESS = 4
-"""So many times slower it may be than a real machine; what does happen, happens long before."""
+SLOWNESS = 10
+"""So many times slower it may be than a real machine while the machine around it is busy."""
 _BOOT_SECONDS = 60.0 * SLOWNESS
 _MEMORY_MEGABYTES = 1024
 _SHIFT = 2
 """Its clock counts its instructions (each 2**_SHIFT ns) and waits where it would be faster than ours: on a
 busy machine it is slow, but never late, and no sound has gaps. It must never idle (see inside.py)."""
-_PRIORITY = -10  # nice value, as that of an Asterisk of ours
 _OUTER_PORTS = range(7001, 7009)
 
 
@@ -39,6 +39,8 @@ class Machine:
         self.console = share / "console.log"
         self._image = image
         self._port = free_port()
+        self._monitor, self._emulator_end = socket.socketpair()
+        self._said = self._monitor.makefile("rb")
         self._ports = {outer: free_port() for outer in _OUTER_PORTS}
         self._relays = 0
         self._process: subprocess.Popen[bytes] | None = None
@@ -57,6 +59,8 @@ class Machine:
                     *words,
                     *("-accel", "tcg", "-cpu", "max", "-m", str(_MEMORY_MEGABYTES)),
                     *("-icount", f"shift={_SHIFT},align=on,sleep=on", "-rtc", "base=utc,clock=vm"),
+                    *("-chardev", f"socket,id=monitor,fd={self._emulator_end.fileno()}"),
+                    *("-qmp", "chardev:monitor"),
                     *("-nodefaults", "-nographic", "-no-reboot", "-serial", f"file:{self.console}"),
                     *("-kernel", str(self._image.kernel), "-initrd", str(self._image.first)),
                     *("-append", "console=ttyS0 panic=-1 mitigations=off"),
@@ -69,9 +73,11 @@ class Machine:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 env=os.environ | environment,
-                preexec_fn=_begin,
+                preexec_fn=end_with_parent,
+                pass_fds=[self._emulator_end.fileno()],
                 process_group=0,  # Ctrl-C is for us, who keep its logs first
             )
+        self._emulator_end.close()
         deadline = time.monotonic() + _BOOT_SECONDS
         while "the machine listens" not in self._console():
             if self._process.poll() is not None or time.monotonic() > deadline:
@@ -79,12 +85,44 @@ class Machine:
                 raise MachineError(f"the machine does not boot:\n{self._console()[-3000:]}\n{said}")
             time.sleep(0.2)
 
+        self._command("qmp_capabilities")
+
+    @contextlib.contextmanager
+    def standing_still(self) -> Iterator[None]:
+        """It stops, and its clock with it: whoever thinks meanwhile is not late, however long that lasts."""
+        self._command("stop")
+        try:
+            yield
+        finally:
+            self._command("cont")
+
+    def patience(self, seconds: float) -> Callable[[], bool]:
+        """Says whether so much time has passed since, by the machine's own clock."""
+        began = self._clock()
+        return lambda: self._clock() - began > seconds
+
+    def _clock(self) -> float:
+        return float(self._ask({"clock": True}, 30)["clock"])
+
+    def _command(self, name: str) -> None:
+        """Tell the emulator; what it says of itself meanwhile is passed over."""
+        self._monitor.sendall(json.dumps({"execute": name}).encode())
+        while line := self._said.readline():
+            answer = json.loads(line)
+            if "error" in answer:
+                raise MachineError(f"{name}: {answer['error']}")
+            if "return" in answer:
+                return
+        raise MachineError(f"{name}: the emulator is gone")
+
     def stop(self) -> None:
         """Switch it off, as one pulls a plug."""
         if self._process:
             self._process.kill()
             self._process.wait()
             self._process = None
+        for end in (self._said, self._monitor, self._emulator_end):
+            end.close()
 
     def run(self, *words: str, seconds: float = 60.0, check: bool = True) -> str:
         """Run a program in it; returns what it printed. Raises MachineError for a status other than 0."""
@@ -125,13 +163,6 @@ class Machine:
             raise MachineError(f"no answer to {request}")
         reply: dict[str, Any] = json.loads(line)
         return reply
-
-
-def _begin() -> None:
-    """In the new process: it must not outlive us, and sound does not wait for who is only busy."""
-    end_with_parent()
-    with contextlib.suppress(PermissionError):
-        os.setpriority(os.PRIO_PROCESS, 0, _PRIORITY)
 
 
 def _shared(tag: str, folder: Path, options: str) -> tuple[str, ...]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.lines.laboratory import Laboratory, LineCaller, LinePhone
 
 
@@ -44,9 +46,11 @@ def test_a_number_of_nobody_says_so_at_once(laboratory: Laboratory) -> None:
 
 
 def test_a_bus_number_of_ours_is_answered_in_its_language(laboratory: Laboratory) -> None:
+    """As quiet as the line is set (`transmit_gain`)."""
     caller = laboratory.caller("01701234503")
     caller.dials("55520", "g2")
-    caller.hears("greeting", language="en")
+    greeting = caller.hears("greeting", language="en")
+    assert caller.decibels(greeting, "greeting", "en") == pytest.approx(-6, abs=1)
 
 
 def test_another_device_on_the_bus_keeps_its_number(laboratory: Laboratory) -> None:
@@ -79,7 +83,7 @@ def test_who_is_promised_a_callback_is_called_over_a_b_channel(laboratory: Labor
     caller.dials("10")
     caller.hears("offer-callback", after=caller.hears("nobody-present"))
     caller.presses("2")
-    caller.hears("callback-confirm")
+    caller.hears("callback-confirm-closed")
     caller.presses("1")
     caller.hears("callback-promised")
     caller.waits_until_cut_off()
@@ -125,3 +129,11 @@ def test_a_number_that_is_none_disturbs_nothing(laboratory: Laboratory) -> None:
         lambda: laboratory.store("SELECT outcome <> '' FROM calls ORDER BY started_at DESC LIMIT 1") == [[1]],
     )
     assert laboratory.store("SELECT caller FROM calls ORDER BY started_at DESC LIMIT 1") == [[""]]
+
+
+def test_an_emergency_call_goes_out_over_a_b_channel(laboratory: Laboratory) -> None:
+    laboratory.phone("desk_1").dials("112")
+    outside = laboratory.phone("112")
+    assert outside.rings().shown_number == "093155510"
+    outside.answers()
+    outside.hangs_up()

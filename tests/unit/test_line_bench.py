@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+import random
 import wave
 from array import array
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
@@ -19,6 +21,7 @@ from appliance.settings import DahdiLine, LineKind, Settings
 from appliance.store.database import open_store
 from appliance.telephony.lines import bench
 from appliance.telephony.lines.bench import Arrived, Finding, Verdict, check_line, report, tone_in
+from appliance.telephony.lines.echo import NothingSaid, echo_in
 from appliance.telephony.manager import ActionRefused, ManagerLink
 
 LINE = DahdiLine("old", LineKind.FXO, (1,), number="+4993155510")
@@ -35,13 +38,32 @@ def record(file: Path, hertz: float, loudness: float = 8000, seconds: float = 2.
         sound.writeframes(array("h", tone).tobytes())
 
 
+@cache
+def speech(words: int = 1) -> array[int]:
+    """Four seconds that are as irregular as speech; other `words` are other sounds."""
+    dice = random.Random(words)
+    return array("h", (round(dice.gauss(0, 3000)) for _ in range(32_000)))
+
+
+def later(sound: array[int], shift: int, share: float) -> array[int]:
+    """The same sound so many samples later, and quieter."""
+    return array("h", [0] * shift + [round(sample * share) for sample in sound[: len(sound) - shift]])
+
+
 class Asterisk:
     """Answers as Asterisk would, on a line that hears `hertz` and whose called person presses 1 or not."""
 
     def __init__(
-        self, *, hertz: float = 425, heard: str = "yes", refuses: str = "", frees: bool = True
+        self,
+        *,
+        hertz: float = 425,
+        heard: str = "yes",
+        refuses: str = "",
+        frees: bool = True,
+        comes_back: float = 0.01,
     ) -> None:
         self._hertz, self._heard, self._refuses, self._frees = hertz, heard, refuses, frees
+        self._comes_back = comes_back
         self.called: list[str] = []
 
     def originate(
@@ -53,6 +75,9 @@ class Asterisk:
             record(Path(variables["LISTEN"]), self._hertz)
         elif self._refuses:
             raise ActionRefused("Originate", self._refuses, {})
+        else:
+            Path(variables["SAID"]).write_bytes(speech().tobytes())
+            Path(variables["HEARD"]).write_bytes(later(speech(), 160, self._comes_back).tobytes())
 
     def send(self, *_: object) -> dict[str, str]:
         """The variable that tells whether the person pressed 1."""
@@ -112,10 +137,10 @@ def findings(
 def test_a_good_line_passes_every_step(tmp_path: Path) -> None:
     asterisk = Asterisk()
     found = findings(tmp_path, asterisk)
-    assert list(found) == ["signal", "dial tone", "call out", "call in", "caller id", "hang-up"]
+    assert list(found) == ["signal", "dial tone", "call out", "echo", "call in", "caller id", "hang-up"]
     assert {finding.verdict for finding in found.values()} == {Verdict.GOOD}
     assert asterisk.called == ["DAHDI/7", "DAHDI/G1/0170"]
-    assert not (tmp_path / "x.wav").exists()
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(
@@ -124,6 +149,7 @@ def test_a_good_line_passes_every_step(tmp_path: Path) -> None:
         (Asterisk(hertz=350), Arrived("1", "2"), {"dial tone"}),
         (Asterisk(heard="no"), Arrived("1", "2"), {"call out"}),
         (Asterisk(refuses="busy"), Arrived("1", "2"), {"call out"}),
+        (Asterisk(comes_back=0.2), Arrived("1", "2"), {"echo"}),
         (Asterisk(frees=False), Arrived("1", "2"), {"hang-up"}),
         (Asterisk(), Arrived("1", ""), {"caller id"}),
         (Asterisk(), None, {"call in"}),
@@ -159,6 +185,25 @@ def test_a_tone_is_told_from_speech_and_silence(tmp_path: Path) -> None:
     assert (tone_in(file) or 0) < 0.01
     record(file, 425, loudness=10)
     assert tone_in(file) == 0.0
+
+
+@pytest.mark.parametrize(("shift", "share"), [(0, 1.0), (37, -0.5), (2400, 0.1)])
+def test_an_echo_is_measured(shift: int, share: float) -> None:
+    echo = echo_in(speech(), later(speech(), shift, share))
+    assert echo is not None
+    assert echo.loss_decibels == pytest.approx(-20 * math.log10(abs(share)), abs=0.3)
+    assert echo.delay_seconds == shift / 8000
+
+
+def test_what_somebody_says_himself_is_no_echo() -> None:
+    assert echo_in(speech(), speech(2)) is None
+    assert echo_in(speech(), array("h", bytes(64_000))) is None
+
+
+@pytest.mark.parametrize("said", [array("h"), speech()[:8000], array("h", bytes(64_000))])
+def test_without_a_sound_there_is_no_echo_to_look_for(said: array[int]) -> None:
+    with pytest.raises(NothingSaid):
+        echo_in(said, said)
 
 
 def test_the_report_is_in_the_language_of_the_installer(tmp_path: Path) -> None:

@@ -7,6 +7,8 @@ import re
 from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from click.testing import CliRunner
@@ -16,6 +18,7 @@ from hypothesis import strategies as st
 from appliance.cli import main
 from appliance.hotline.lamps import Pattern
 from appliance.hotline.line_states import LineState, Trouble, in_words, lines_lamp
+from appliance.hotline.presence import PhoneState
 from appliance.settings import DahdiLine, LineKind, Settings, SettingsError, SipLine, read_settings
 from appliance.status import complaints, look
 from appliance.store import times
@@ -33,13 +36,13 @@ from appliance.telephony.lines.hardware import (
     alarms_from_bits,
     alarms_from_words,
     devices_in_listing,
-    missing,
 )
 from appliance.telephony.lines.proposal import propose
-from appliance.telephony.lines.states import ChannelState, free_channels, states_in
+from appliance.telephony.lines.states import ChannelState, free_channels, states_in, stuck_channels
 from appliance.telephony.lines.watch import links_in, states_of
 from appliance.telephony.lines.wiring import overlap_entries, ranges, template_values, wire
 from appliance.telephony.lines.words import describe, describe_devices
+from appliance.telephony.manager import ManagerLink
 
 # From the README of dahdi-tools.
 LISTING = """pci:0000:00:0a.0     wcb4xxp+     d161:8014 Digium Wildcard B433 quad-BRI card
@@ -201,7 +204,16 @@ def test_a_card_that_moved_is_found_by_its_number_and_one_that_vanished_is_said(
     assert not wired
     assert fault.english == "Line old: the card serial 7 is not there."
     assert "nicht da" in fault.german
-    assert missing(["serial 7", ""], cards[:1]) == ["serial 7"]
+
+
+def test_a_card_that_is_known_by_its_place_is_looked_for_in_other_places(cards: list[Card]) -> None:
+    line = DahdiLine("ours", LineKind.BRI_PTP, (1,), card="PCI Bus 01 Slot 01")
+    _, (fault,) = wire([line], cards)
+    assert fault.english.endswith('Is it in another place now? Then: card = "PCI Bus 04 Slot 01"')
+    assert fault.german.endswith('Steckt sie jetzt woanders? Dann: card = "PCI Bus 04 Slot 01"')
+    other = DahdiLine("other", LineKind.BRI_PTP, (1,), card="PCI Bus 04 Slot 01", group=2)
+    _, (fault,) = wire([line, other], cards)
+    assert fault.english.endswith("not there."), "that one has a line of its own"
 
 
 def test_what_does_not_fit_is_left_out_and_said(cards: list[Card]) -> None:
@@ -452,7 +464,7 @@ def test_a_handset_is_a_desk_phone(cards: list[Card]) -> None:
     assert "fxoks=9" in files["system.conf"]
     channel = settings_of(files["chan_dahdi.conf"], "9")
     assert (channel["signalling"], channel["context"], channel["transfer"]) == ("fxo_ks", "handsets", "yes")
-    assert (channel["callerid"], channel["mailbox"]) == ("21 <21>", "desk_1")
+    assert channel["callerid"] == "21 <21>"
     assert "line-desk" not in files["lines.conf"]
 
 
@@ -460,6 +472,7 @@ def test_a_handset_dials_digit_by_digit(cards: list[Card]) -> None:
     """Each complete number goes on to what all phones dial; what could be longer is waited for."""
     desk = DahdiLine("desk", LineKind.FXS, (3,), card="serial 7", phones=("desk_1",))
     begins = rendered(cards, desk)["lines.conf"].partition("[handsets]")[2]
+    assert begins.startswith("\ninclude => dial-tone\n")
     found = re.findall(r"exten => (\S+),1,Goto\(phones,\$\{EXTEN\},1\)", begins)
     assert set(found) == {
         *("1", "11", "110", "112", "2", "21", "22", "7", "70"),
@@ -554,6 +567,32 @@ def test_a_handset_that_is_not_plugged_in_is_no_trouble() -> None:
     line = a_line(LineKind.FXS, phones=("desk_1",))
     (state,) = states_of([line], [a_card(OK, kind=Kind.FXS)], IDLE, {})
     assert state.trouble is Trouble.NONE
+
+
+def test_a_channel_that_is_in_use_for_a_call_that_is_over_is_stuck() -> None:
+    """Calls that begin or end while Asterisk is asked are not."""
+    over, ends, goes_on = (f"DAHDI/i1/0170-{n}" for n in range(3))
+    answers = {
+        "CoreShowChannels": [{"Channel": goes_on}],
+        "DAHDIShowChannels": [
+            {"DAHDIChannel": "1", "Channel": over},
+            {"DAHDIChannel": "2", "Channel": "DAHDI/i1/0170-3"},
+            {"DAHDIChannel": "4", "Channel": goes_on},
+        ],
+    }
+
+    class Asterisk:
+        def send_list(self, action: str, _: object) -> list[Any]:
+            """What it says now."""
+            return [SimpleNamespace(headers=headers) for headers in answers[action]]
+
+    asked = {1: over, 2: ends, 4: goes_on, 5: ""}
+    before = {number: ChannelState(number, call, OK) for number, call in asked.items()}
+    assert stuck_channels(cast(ManagerLink, Asterisk()), before) == {1}
+    (state,) = states_of([a_line()], [a_card(OK)], IDLE, {1: True}, {1})
+    assert (state.trouble, state.phone_state) == (Trouble.STUCK, PhoneState.IDLE)
+    (state,) = states_of([a_line()], [a_card(OK)], IDLE, {1: True}, {4})
+    assert state.trouble is Trouble.NONE, "that is a channel of another line"
 
 
 def test_links_are_read() -> None:

@@ -1,4 +1,4 @@
-"""The installer's test of a line: dial tone, a call out, a call in, caller id, hanging up."""
+"""The installer's test of a line: dial tone, a call out and its echo, a call in, caller id, hanging up."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from typing import Protocol, TypeVar
 
 from appliance.hotline.line_states import LineState, Trouble, in_words
 from appliance.settings import DahdiLine, LineKind
+from appliance.telephony.lines.echo import NothingSaid, echo_in, samples_in
 from appliance.telephony.lines.states import ChannelState, channel_states
 from appliance.telephony.manager import ManagerError, ManagerLink
 
@@ -26,6 +27,7 @@ _KEY_SECONDS = 40.0
 _INCOMING_SECONDS = 90.0
 _HANGUP_SECONDS = 30.0
 _LOOK_SECONDS = 0.5
+_ECHO_DECIBELS = 20.0  # quieter than this nobody minds it; a chosen limit, no standard's
 T = TypeVar("T")
 
 
@@ -76,13 +78,13 @@ def check_line(
     """Go through all steps and return what was found.
 
     `number` is where the installer can be called, '' to leave that out; `incoming` tells the call that came
-    in since the test began; `listen_to` is where Asterisk may write what it hears.
+    in since the test began; `listen_to` (a .wav) is where Asterisk may write what it hears, and beside it.
     """
     found = [_signal(state)]
     if found[0].verdict is Verdict.BAD:
         return found
     found.append(_dial_tone(line, carriers, orders, listen_to))
-    found.append(_call_out(line, number, orders, installer))
+    found += _call_out(line, number, orders, installer, listen_to)
     arrived, finding = _call_in(incoming, installer)
     found.append(finding)
     if arrived:
@@ -118,30 +120,58 @@ def _dial_tone(line: DahdiLine, carriers: Collection[int], orders: ManagerLink, 
     return Finding("dial tone", Verdict.BAD, "kein Wählton (425 Hz)", "no dial tone (425 Hz)")
 
 
-def _call_out(line: DahdiLine, number: str, orders: ManagerLink, installer: Installer) -> Finding:
+def _call_out(
+    line: DahdiLine, number: str, orders: ManagerLink, installer: Installer, file: Path
+) -> list[Finding]:
     if not number:
-        return Finding("call out", Verdict.SKIPPED, "keine Rufnummer angegeben", "no number was given")
+        return [Finding("call out", Verdict.SKIPPED, "keine Rufnummer angegeben", "no number was given")]
     installer.please(
         f"{number} wird angerufen: bitte abheben und der Ansage folgen.",
         f"{number} is called: answer and do what you hear.",
     )
     test = f"linetest-{time.time_ns()}"
+    said, heard = file.with_suffix(".said.sln"), file.with_suffix(".heard.sln")
     try:
         orders.originate(
             line.destination(number, number),
             {"Context": "line-test", "Exten": "call", "Priority": "1", "ChannelId": test},
+            variables={"SAID": str(said), "HEARD": str(heard)},
             ring_seconds=_RING_SECONDS,
         )
     except ManagerError as error:
-        return Finding(
-            "call out", Verdict.BAD, f"kam nicht zustande: {error}", f"did not come about: {error}"
-        )
-    heard = _until(lambda: _variable(orders, test, "HEARD"), _KEY_SECONDS)
-    if heard == "yes":
-        return Finding(
+        german, english = f"kam nicht zustande: {error}", f"did not come about: {error}"
+        return [Finding("call out", Verdict.BAD, german, english)]
+    key = _until(lambda: _variable(orders, test, "PRESSED"), _KEY_SECONDS)
+    echo = _echo(said, heard)
+    said.unlink(missing_ok=True)
+    heard.unlink(missing_ok=True)
+    if key == "yes":
+        out = Finding(
             "call out", Verdict.GOOD, "Ansage gehört, Taste kam an", "prompt heard, the key arrived"
         )
-    return Finding("call out", Verdict.BAD, "keine Taste 1 kam an", "no key 1 arrived")
+    else:
+        out = Finding("call out", Verdict.BAD, "keine Taste 1 kam an", "no key 1 arrived")
+    return [out, echo]
+
+
+def _echo(said: Path, heard: Path) -> Finding:
+    """Whether the prompt came back from the line while it was said."""
+    try:
+        echo = echo_in(samples_in(said), samples_in(heard))
+    except NothingSaid:
+        return Finding("echo", Verdict.SKIPPED, "nicht zu messen: aufgelegt", "not measured: hung up")
+    if echo is None:
+        return Finding("echo", Verdict.GOOD, "keines gefunden", "none was found")
+    quieter, after = f"{echo.loss_decibels:.0f} dB", f"{echo.delay_seconds * 1000:.0f} ms"
+    german, english = f"{quieter} leiser, nach {after}", f"{quieter} quieter, after {after}"
+    if echo.loss_decibels >= _ECHO_DECIBELS:
+        return Finding("echo", Verdict.GOOD, german, english)
+    return Finding(
+        "echo",
+        Verdict.BAD,
+        f"nur {german} (echo_canceller und transmit_gain der Leitung prüfen)",
+        f"only {english} (check echo_canceller and transmit_gain of the line)",
+    )
 
 
 def _variable(orders: ManagerLink, channel: str, name: str) -> str | None:
@@ -222,6 +252,7 @@ def report(line: DahdiLine, found: Collection[Finding], language: str) -> str:
         "signal": "Signal",
         "dial tone": "Wählton",
         "call out": "Anruf hinaus",
+        "echo": "Echo",
         "call in": "Anruf herein",
         "caller id": "Rufnummer",
         "hang-up": "Auflegen",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -159,9 +158,3 @@ def devices_in_listing(text: str) -> list[Device]:
         if part := re.match(r"((?:pci|usb):\S+)\s+(\S+)\s+([0-9a-f]{4}:[0-9a-f]{4})\s*(.*)", line):
             found.append(Device(part[1], part[2], part[3], part[4].strip()))
     return found
-
-
-def missing(wanted: Iterable[str], cards: Iterable[Card]) -> list[str]:
-    """Which of the cards that lines were set up for are not there now."""
-    there = {card.identity for card in cards}
-    return [identity for identity in dict.fromkeys(wanted) if identity and identity not in there]

@@ -40,6 +40,23 @@ def states_in(events: Iterable[Mapping[str, str]]) -> dict[int, ChannelState]:
     return states
 
 
+def stuck_channels(orders: ManagerLink, channels: Mapping[int, ChannelState]) -> frozenset[int]:
+    """Which of these channels are in use for a call that is over. Raises ManagerError.
+
+    `channels` are as they were just now. Calls come and go meanwhile: only a channel that still is in use for
+    the same call, after that one was not among Asterisk's calls, is stuck.
+    """
+    used = {state.channel: state.call for state in channels.values() if state.call}
+    if not used:
+        return frozenset()
+    calls = {event.headers.get("Channel", "") for event in orders.send_list("CoreShowChannels", {})}
+    suspects = {channel: call for channel, call in used.items() if call not in calls}
+    again = channel_states(orders) if suspects else {}
+    return frozenset(
+        channel for channel, call in suspects.items() if channel in again and again[channel].call == call
+    )
+
+
 def free_channels(states: Mapping[int, ChannelState], carriers: Collection[int]) -> int:
     """How many of these channels could take a call now; one that Asterisk does not know cannot."""
     return sum(channel in states and states[channel].is_free for channel in carriers)

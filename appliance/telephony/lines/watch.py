@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from appliance.hotline.line_states import SIP, LineState, Trouble
 from appliance.hotline.presence import PhoneState, phone_state
 from appliance.settings import DahdiLine, Line, LineKind, SipLine
 from appliance.telephony.lines.finding import find_cards
 from appliance.telephony.lines.hardware import Card
-from appliance.telephony.lines.states import ChannelState, channel_states, free_channels
+from appliance.telephony.lines.states import ChannelState, channel_states, free_channels, stuck_channels
 from appliance.telephony.lines.wiring import WiredLine, wire
 from appliance.telephony.manager import ManagerError, ManagerLink
 
@@ -53,10 +53,11 @@ def look_at_cards(orders: ManagerLink, lines: Sequence[DahdiLine]) -> list[LineS
     cards = find_cards()
     try:
         channels = channel_states(orders)
+        stuck = stuck_channels(orders, channels)
         links = links_in(event.headers for event in orders.send_list("PRIShowSpans", {}))
     except ManagerError:
         return [_state(line, 0, 0, Trouble.UNKNOWN) for line in lines]
-    return states_of(lines, cards, channels, links)
+    return states_of(lines, cards, channels, links, stuck)
 
 
 def links_in(events: Iterable[Mapping[str, str]]) -> dict[int, bool]:
@@ -73,8 +74,9 @@ def states_of(
     cards: Sequence[Card],
     channels: Mapping[int, ChannelState],
     links: Mapping[int, bool],
+    stuck: Collection[int] = (),
 ) -> list[LineState]:
-    """One state per line, from what the kernel (`cards`) and Asterisk (`channels`, `links`) say."""
+    """One state per line, from what the kernel (`cards`) and Asterisk (`channels`, `links`, `stuck`) say."""
     wired, _ = wire(lines, cards)
     there = {line.line.name: line for line in wired}
     states = []
@@ -86,6 +88,8 @@ def states_of(
         known = [channels[channel] for channel in found.carriers if channel in channels]
         busy = sum(bool(channel.call) for channel in known)
         trouble = _trouble(found, known, links)
+        if trouble is Trouble.NONE and any(channel in stuck for channel in found.carriers):
+            trouble = Trouble.STUCK
         silent = {Trouble.NO_LINK, Trouble.NO_SIGNAL}
         free = 0 if trouble in silent else free_channels(channels, found.carriers)
         states.append(_state(line, busy, free, trouble))

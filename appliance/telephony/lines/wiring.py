@@ -68,12 +68,13 @@ class Fault:
 
 def wire(lines: Iterable[DahdiLine], cards: Sequence[Card]) -> tuple[list[WiredLine], list[Fault]]:
     """Find each line's ports. What is missing or of another kind is left out and said."""
+    lines = list(lines)
     wired, faults = [], []
     taken: dict[int, str] = {}
     for line in lines:
         card = _card_of(line, cards)
         if card is None:
-            faults.append(_no_card(line, cards))
+            faults.append(_no_card(line, cards, lines))
             continue
         ports = []
         for number in line.ports:
@@ -181,7 +182,7 @@ def _card_of(line: DahdiLine, cards: Sequence[Card]) -> Card | None:
     return next((card for card in cards if card.identity == line.card), None)
 
 
-def _no_card(line: DahdiLine, cards: Sequence[Card]) -> Fault:
+def _no_card(line: DahdiLine, cards: Sequence[Card], lines: Sequence[DahdiLine]) -> Fault:
     if not line.card and len(cards) > 1:
         names = ", ".join(card.identity for card in cards)
         return Fault(
@@ -190,11 +191,24 @@ def _no_card(line: DahdiLine, cards: Sequence[Card]) -> Fault:
             f"Line {line.name}: there are several cards, card must name one: {names}",
         )
     name = line.card or "?"
-    return Fault(
-        line.name,
-        f"Leitung {line.name}: Die Karte {name} ist nicht da.",
-        f"Line {line.name}: the card {name} is not there.",
-    )
+    german = f"Leitung {line.name}: Die Karte {name} ist nicht da."
+    english = f"Line {line.name}: the card {name} is not there."
+    if found := _could_be(line, cards, lines):
+        german += f' Steckt sie jetzt woanders? Dann: card = "{found.identity}"'
+        english += f' Is it in another place now? Then: card = "{found.identity}"'
+    return Fault(line.name, german, english)
+
+
+def _could_be(line: DahdiLine, cards: Sequence[Card], lines: Sequence[DahdiLine]) -> Card | None:
+    """The card of a line that is gone may be one that fits and that no line names: one known by its place."""
+    named = {other.card for other in lines}
+    for card in cards:
+        ports = [card.port(number) for number in line.ports]
+        if card.identity not in named and all(
+            port is not None and port.kind in (None, _FITS[line.kind]) for port in ports
+        ):
+            return card
+    return None
 
 
 def _fault(line: DahdiLine, card: Card, number: int, port: Port | None) -> Fault | None:
