@@ -147,6 +147,14 @@ def test_a_second_level_is_refused_with_the_reason() -> None:
     assert "nur eine Ebene" in problems[0].text("de")
 
 
+def test_nobody_remembers_five_choices() -> None:
+    choices = ", ".join(f'{key} = "support"' for key in range(1, 6))
+    with pytest.raises(ConfigError) as refused:
+        read_config(changed(MENU, f"menu = {{ {choices} }}"))
+    first = refused.value.problems[0]
+    assert (first.code, first.field) == ("menu size", MENU_FIELD)
+
+
 def test_a_department_in_no_menu_needs_a_number() -> None:
     with pytest.raises(ConfigError) as refused:
         read_config(changed(MENU, 'menu = { 1 = "support", 2 = "bert" }').replace('"bert" }', '"support" }'))

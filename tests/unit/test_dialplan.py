@@ -76,6 +76,16 @@ def test_every_goto_of_the_floor_leads_somewhere() -> None:
     assert targets <= extensions
 
 
+def test_whatever_a_phone_has_dialled_ends_where_a_caller_handed_over_to_it_goes_back() -> None:
+    """With a REFER an agent may leave his caller in any of these, also at a code."""
+    for name in ("presence", "night", "web-address", "emergency"):
+        assert "Hangup()" not in context(name)
+        assert "Goto(over,s,1)" in context(name)
+    end = context("over")
+    assert end.index("?internal,returns,1)") < end.index("Wait(0.3)") < end.rindex("?internal,returns,1)")
+    assert end.rindex("?internal,returns,1)") < end.index("Hangup()")
+
+
 def test_every_prompt_is_played_by_somebody_and_every_played_prompt_exists() -> None:
     catalogue = set(load_catalogue())
     named = r"[a-z-]*[a-z]"
