@@ -1,5 +1,5 @@
 # One line per target; what takes more than a line is a script in .make/.
-.PHONY: help demo test test-lines estimate bench soak image test-image lint setup lock clean
+.PHONY: help demo test test-lines estimate bench soak image test-image lint setup lock audit clean
 help: ; @sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' Makefile  ## List what can be made
 demo: setup ; @.venv/bin/freizeichen demo $(if $(ONCE),--once)  ## Start the whole box on simulated lines and let callers ring in; ONCE=1 ends after their story
 test: setup ; @.venv/bin/python -m pytest -n 4 --dist worksteal $(ARGS)  ## Run every test, the linters and the type checks; ARGS goes to pytest
@@ -12,4 +12,5 @@ test-image: setup ; @$(if $(ARGS)$(wildcard .image/*.img.xz),,$(MAKE) --no-print
 lint: setup ; @.venv/bin/python -m pytest -q tests/test_house.py  ## Run the linters, the type checks and the rules of the house only
 setup: ; @python3 .make/setup  ## Make .venv with all libraries; does nothing when it is up to date
 lock: setup ; @.make/lock $(if $(UPGRADE),--upgrade)  ## Write requirements.lock from pyproject.toml; UPGRADE=1 takes newer versions
+audit: ; @.make/audit $(ARGS)  ## Ask the public lists of known faults about every library we use; needs the internet
 clean: ; @rm -rf .venv .cache .demo .image .mypy_cache .ruff_cache .pytest_cache .hypothesis  ## Remove everything that was made here

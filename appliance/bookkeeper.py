@@ -55,7 +55,7 @@ class _Notes(list[_Note]):
                 try:
                     ledger.add_step(db, note.call, note.step, note.detail, note.at)
                 except Exception as error:
-                    if isinstance(error, (sqlite3.Error, OSError)) and not isinstance(error, _NEVER_WRITTEN):
+                    if _may_be_written_later(error):
                         raise
                     log.exception("the bookkeeper leaves out what it cannot write")
 
@@ -238,10 +238,22 @@ class Bookkeeper:
         with exclusive(db):
             for record, _ in batch:
                 if record is not None:
-                    self._enter(db, record)
+                    self._enter_or_leave_out(db, record)
             ledger.move_cursor(db, CURSOR, batch[-1][1])
         if any(record and record.event == "LINKEDID_END" and _is_attempt(record) for record, _ in batch):
             self._on_settled()
+
+    def _enter_or_leave_out(self, db: Database, record: CallRecord) -> None:
+        """Enter a record as a whole, or nothing of it when it can never be: the next calls wait behind it."""
+        db.execute("SAVEPOINT record")
+        try:
+            self._enter(db, record)
+        except Exception as error:
+            if _may_be_written_later(error):
+                raise
+            log.exception("the bookkeeper leaves out %s of call %s", record.event, record.call)
+            db.execute("ROLLBACK TO record")
+        db.execute("RELEASE record")
 
     def _enter(self, db: Database, record: CallRecord) -> None:
         if _is_attempt(record):
@@ -296,6 +308,11 @@ class Bookkeeper:
     def _talks(self, call: str, agent: str, department: str) -> None:
         if agent:
             self._on_talks(agent, call, department)
+
+
+def _may_be_written_later(error: Exception) -> bool:
+    """Whether the same may succeed when it is tried again: the disk was full, the store locked."""
+    return isinstance(error, (sqlite3.Error, OSError)) and not isinstance(error, _NEVER_WRITTEN)
 
 
 def _is_attempt(record: CallRecord) -> bool:

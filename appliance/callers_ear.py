@@ -19,10 +19,11 @@ from appliance.hotline.ringing import Chance, Ring
 from appliance.hotline.standing import reserved, standing
 from appliance.hotline.transfers import Colleague, Target
 from appliance.settings import Settings
-from appliance.store import callbacks, people, times
+from appliance.store import callbacks, own_prompts, people, times
 from appliance.store.history import department_history
 from appliance.store.office import department
 from appliance.store.on_call import on_call
+from appliance.store.waiting import WAITS_NOW
 from appliance.telephony.dialog import take_call
 from appliance.telephony.fastagi import CallerLeg
 from appliance.telephony.lines.outward import calls_pattern, channel_beginnings
@@ -148,6 +149,9 @@ class _House:
             channels=line.channels,
         )
 
+    def own_words(self, agent: str, language: str) -> str:
+        return own_prompts.words_of(self._db, agent, language)
+
     def waited_seconds(self) -> float:
         return 0.0
 
@@ -232,9 +236,7 @@ def _waiting(db: Database, now: datetime) -> list[WaitingCaller]:
     rows = db.query(
         "SELECT c.call, c.department, coalesce(d.language, 'de') AS language, c.waits_since FROM calls AS c"
         " LEFT JOIN departments AS d ON d.name = c.department"
-        " WHERE c.waits_since <> '' AND c.connected_at = '' AND c.ended_at = ''"
-        " AND NOT EXISTS (SELECT 1 FROM steps AS s WHERE s.call = c.call AND s.step IN"
-        "  ('nobody present told', 'leaves message', 'callback promised'))"
+        f" WHERE {WAITS_NOW}"
     )
     on_the_phone = [
         WaitingCaller(row["call"], row["department"], row["language"], times.from_text(row["waits_since"]))

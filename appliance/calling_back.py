@@ -175,6 +175,7 @@ class RunningAttempt:
             destination=line.destination(self._callback.number, spoken(self._callback.number, rules.country)),
             confirmation=rules.confirmation or line.analogue,
             ordered=callbacks.was_ordered(self._db, self._callback.call),
+            last=callbacks.is_last(self._db, self._callback),
         )
 
     def may_dial(self) -> bool:

@@ -7,6 +7,7 @@ import signal
 import sqlite3
 import threading
 from datetime import timedelta
+from pathlib import Path
 
 import click
 from sqlite_utils import Database
@@ -30,8 +31,13 @@ _LOOK_SECONDS = 3.0
 )
 @click.option("--port", type=click.IntRange(0, 65535), default=8080, show_default=True, help="0 for any.")
 @click.option("--name", "names", multiple=True, help="Another name of this machine that browsers may use.")
+@click.option(
+    "--code-file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="File with the code the first admin takes the box over by; without one it is made up.",
+)
 @click.pass_obj
-def web(settings: Settings, host: str, port: int, names: tuple[str, ...]) -> None:
+def web(settings: Settings, host: str, port: int, names: tuple[str, ...], code_file: Path | None) -> None:
     """Serve the office's page until told to end. It needs only the store; the supervisor runs beside it."""
     from appliance.office_page import office_page
     from webui import serve
@@ -55,18 +61,20 @@ def web(settings: Settings, host: str, port: int, names: tuple[str, ...]) -> Non
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: asked_to_end.set())
     click.echo(say(f"Die Seite ist zu sehen unter {server.url}", f"The page is at {server.url}"))
-    _tell_code(settings, server.url)
+    _tell_code(settings, server.url, code_file)
     while not asked_to_end.wait(_LOOK_SECONDS):
-        _tell_code(settings, server.url, only_if_nobody_knows=True)  # after a factory reset
+        _tell_code(settings, server.url, code_file, only_if_nobody_knows=True)  # after a factory reset
     server.close()
 
 
-def _tell_code(settings: Settings, url: str, *, only_if_nobody_knows: bool = False) -> None:
-    """Whoever sees this console may take over a box that belongs to nobody."""
+def _tell_code(
+    settings: Settings, url: str, code_file: Path | None, *, only_if_nobody_knows: bool = False
+) -> None:
+    """Whoever sees this console, or chose the code, may take over a box that belongs to nobody."""
     db = _store(settings)
     told = only_if_nobody_knows and users.has_link(db, "first start", times.now())
     if users.first_start(db) and not told:
-        code = users.new_link(db, "first start", times.now() + _CODE_LASTS)
+        code = users.new_link(db, "first start", times.now() + _CODE_LASTS, chosen=_chosen_code(code_file))
         click.echo(
             say(
                 f"Die Anlage gehört noch niemandem. Code zum Übernehmen: {code}",
@@ -75,6 +83,14 @@ def _tell_code(settings: Settings, url: str, *, only_if_nobody_knows: bool = Fal
         )
         click.echo(f"{url}first-start?code={code}")
     db.close()
+
+
+def _chosen_code(file: Path | None) -> str:
+    """What is in the file; nothing when it is not there or cannot be read."""
+    try:
+        return file.read_text("utf-8", errors="replace") if file else ""
+    except OSError:
+        return ""
 
 
 @click.group("users")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import fcntl
 import re
 import shutil
 import time
@@ -29,6 +30,7 @@ from appliance.store.forgetting import (
     leave_no_trace,
     number_of,
 )
+from appliance.telephony.asterisk_log import shorten
 from appliance.telephony.prompts.install import install_again
 
 _FIELD: Final = re.compile(rb'"((?:[^"]|"")*)"')
@@ -85,6 +87,7 @@ def forget_old(db: Database, settings: Settings, before: datetime) -> None:
     _remove_left_backups(db, settings, _UNDECIDED_SECONDS)
     for file in _record_files(settings):
         hide(file, lambda fields: float(fields[_TIME]) < before.timestamp(), None)
+    shorten(settings.asterisk_log, before)
     empty_wal(db)
 
 
@@ -93,6 +96,8 @@ def factory_reset(db: Database, settings: Settings) -> None:
 
     Cut off anywhere, the same done again completes it. Raises OSError or sqlite3.Error.
     """
+    for file in _record_files(settings):  # first: the bookkeeper would enter these calls again
+        _overwrite(file)
     with exclusive(db):
         db.execute("PRAGMA defer_foreign_keys = ON")
         tables = db.execute(
@@ -102,7 +107,7 @@ def factory_reset(db: Database, settings: Settings) -> None:
         db.execute("UPDATE wishes SET detail = '{}', who = ''")
         fresh = open_store(":memory:")
         for (table,) in tables:
-            if table != "wishes":
+            if table not in ("wishes", "cursors"):  # what is read already is not to be read again
                 db.execute(f'DELETE FROM "{table}"')
                 db.table(table).insert_all(list(fresh.query(f'SELECT * FROM "{table}"')))
         fresh.close()
@@ -114,7 +119,7 @@ def factory_reset(db: Database, settings: Settings) -> None:
     if settings.prompts.exists():
         install_again(settings.prompts, recordings=settings.own_recordings)
     _remove_left_backups(db, settings, 0.0)
-    for file in [*_record_files(settings), *_log_files(settings)]:
+    for file in _log_files(settings):
         _overwrite(file)
     files.remove(settings.state / "box.toml")
     files.sync(settings.state)
@@ -130,6 +135,7 @@ def hide(file: Path, concerns: Callable[[list[str]], bool], number: Number | Non
     if not file.is_file():
         return
     with file.open("r+b") as stream:
+        fcntl.flock(stream, fcntl.LOCK_EX)  # against `shorten`
         at = 0
         for line in stream.read().splitlines(keepends=True):
             hidden = _hidden(line, concerns, number)
@@ -153,9 +159,7 @@ def _hidden(line: bytes, concerns: Callable[[list[str]], bool], number: Number |
                 for first, last in spans[_CHANNEL:]:
                     pieces[first:last] = _HIDDEN * (last - first)
     if mentioned and number is not None:
-        shown = pieces.decode("latin-1")  # one character a byte: nothing moves
-        hidden = number.pattern.sub(lambda match: _HIDDEN.decode() * len(match[0]), shown)
-        pieces[:] = hidden.encode("latin-1")
+        pieces[:] = number.in_bytes.sub(lambda match: _HIDDEN * len(match[0]), bytes(pieces))
     return bytes(pieces)
 
 

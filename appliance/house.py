@@ -23,7 +23,7 @@ from appliance.hotline.transfers import Colleague, OutsideNumber, Target, left_a
 from appliance.mail.sound import SoundError
 from appliance.mail.spool import MessageFacts, accept_recording, call_of
 from appliance.settings import Line, Settings
-from appliance.store import callbacks, extensions, ledger, times
+from appliance.store import callbacks, extensions, ledger, own_prompts, times
 from appliance.store.database import exclusive, open_store
 from appliance.store.office import (
     agent_at,
@@ -143,6 +143,10 @@ class HouseOfOneCall:
             line_calls=calls_pattern(beginnings),
             channels=line.channels,
         )
+
+    def own_words(self, agent: str, language: str) -> str:
+        """The prompt with which this agent says himself that he is not free; '' when there is none."""
+        return own_prompts.words_of(self._db, agent, language)
 
     def waited_seconds(self) -> float:
         """How long this person has been waiting for an agent, an earlier call counted; 0 after a talk."""

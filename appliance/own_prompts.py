@@ -15,7 +15,7 @@ from appliance.telephony.prompts.recordings import as_wav
 
 log = logging.getLogger(__name__)
 
-_KEY = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+_KEY = re.compile(r"[a-z0-9][a-z0-9_-]*")
 
 
 def bring_into_force(db: Database, settings: Settings) -> int:

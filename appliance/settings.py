@@ -228,6 +228,11 @@ class Settings:
         """Asterisk's record of every call (CEL), one CSV line an event."""
         return self.asterisk / "log" / "call-records.csv"
 
+    @property
+    def asterisk_log(self) -> Path:
+        """What Asterisk complains of, and whom it refuses."""
+        return self.asterisk / "log" / "messages"
+
     def write(self) -> None:
         """Write `box.toml`."""
         self.state.mkdir(parents=True, exist_ok=True)

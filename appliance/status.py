@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from sqlite_utils import Database
 
+from appliance import hardware_watchdog
 from appliance.by_the_clock import clock_can_be_right
 from appliance.hotline.line_states import Trouble as LineTrouble
 from appliance.hotline.line_states import in_words as line_trouble_in_words
@@ -19,12 +20,13 @@ from appliance.mail.outbox import delivery_state
 from appliance.mail.spool import call_of, find_recordings
 from appliance.mail.troubles import in_words
 from appliance.settings import Settings
-from appliance.store import config_change, night, times
+from appliance.store import config_change, night, people, times
 from appliance.store.lines import line_states
 from appliance.store.liveness import supervisor_runs
 from appliance.store.missed import missed_callers
 from appliance.store.office import office_facts
 from appliance.store.on_call import duties_now
+from appliance.telephony.asterisk_log import knocking
 from appliance.telephony.box import manager_secret
 from appliance.telephony.manager import ManagerError, ManagerLink
 from appliance.telephony.prompts.install import MissingPrompts, check_prompts
@@ -131,7 +133,8 @@ def look(db: Database, settings: Settings, calls: frozenset[str] | None) -> dict
         "callbacks_open": db.execute("SELECT count(*) FROM callbacks WHERE closed_at = ''").fetchone()[0],
         "callers_missed": len(missed_callers(db)),
         "waited_longer_than_promised": _too_long_waits(db, times.now() - timedelta(days=1)),
-        "messages_undelivered": mails.waiting,
+        "mails_undelivered": mails.waiting,
+        "messages_undelivered": people.undelivered_messages(db),
         "mail_trouble": mails.last_error,
         "recordings_stuck": _recordings_stuck(settings, calls or frozenset()),
         "recordings_unreadable": len(list(settings.recordings.glob("*.unreadable"))),
@@ -144,7 +147,9 @@ def look(db: Database, settings: Settings, calls: frozenset[str] | None) -> dict
                 line_states(db), times.now(), timedelta(seconds=settings.line_patience_seconds)
             )
         ],
+        "knocking": knocking(settings.asterisk_log, times.now()),
         "clock_believable": clock_can_be_right(db),
+        "watchdog_counts": hardware_watchdog.counts(),
         "update": asdict(read_state(settings.state)),
         "disk_free_bytes": shutil.disk_usage(settings.state).free,
     }
@@ -181,12 +186,14 @@ def troubles(state: dict[str, Any]) -> list[Trouble]:
     if forgotten := state["night_switch_forgotten"]:
         found.append(Trouble("night", forgotten["de"], forgotten["en"]))
     if why := state["mail_trouble"]:
-        count = state["messages_undelivered"]
+        mails, messages = state["mails_undelivered"], state["messages_undelivered"]
         found.append(
             Trouble(
                 "mail",
-                f"{count} Nachricht(en) warten auf den Mailserver: {in_words(why, 'de')}",
-                f"{count} message(s) wait for the mail server: {in_words(why, 'en')}",
+                f"{mails} Mail(s) warten auf den Mailserver, davon {messages} mit einer Nachricht:"
+                f" {in_words(why, 'de')}",
+                f"{mails} mail(s) wait for the mail server, {messages} of them with a message:"
+                f" {in_words(why, 'en')}",
             )
         )
     if count := state["recordings_stuck"]:
@@ -233,12 +240,31 @@ def troubles(state: dict[str, Any]) -> list[Trouble]:
                 f"Line {name}: {line_trouble_in_words(trouble, 'en')}.",
             )
         )
+    if addresses := state["knocking"]:
+        who = ", ".join(address or "?" for address in addresses)
+        found.append(
+            Trouble(
+                "knocking",
+                f"Viele SIP-Anfragen werden abgewiesen, von {who}: Jemand probiert Nummern oder Kennwörter,"
+                " oder ein Telefon ist falsch eingerichtet.",
+                f"Many SIP requests are refused, from {who}: somebody tries numbers or passwords,"
+                " or a telephone is set up wrongly.",
+            )
+        )
     if not state["clock_believable"]:
         found.append(
             Trouble(
                 "clock",
                 "Die Uhr der Anlage kann nicht stimmen: Öffnungszeiten warten, bis sie gestellt ist.",
                 "The box's clock cannot be right: opening hours wait until it is set.",
+            )
+        )
+    if state["watchdog_counts"] is False:
+        found.append(
+            Trouble(
+                "watchdog",
+                "Der Watchdog des Geräts ist aus: Hängt die Anlage, muss jemand den Stecker ziehen.",
+                "The device's watchdog is off: when the box hangs, somebody must pull the plug.",
             )
         )
     if state["update"]["word"] == "fell back":

@@ -46,6 +46,7 @@ from appliance.store.office import card_devices, office_facts
 from appliance.store.on_call import refresh_duties
 from appliance.store.schedule import refresh_schedule
 from appliance.switchboard import Switchboard
+from appliance.telephony.asterisk_log import shorten
 from appliance.telephony.box import manager_secret
 from appliance.telephony.call import WAKE_KEY
 from appliance.telephony.call_records import CallRecords
@@ -204,6 +205,7 @@ class Supervisor:
             by_the_clock(lambda db: refresh_schedule(db, times.now())): _HOUR,
             by_the_clock(lambda db: refresh_duties(db, times.now())): _HOUR,
             by_the_clock(self._forget_old): _HOUR,
+            lambda _db: shorten(settings.asterisk_log): _MINUTE,
             by_the_clock(self._remind_of_night_switch): _MINUTE,
             by_the_clock(self._report_the_week): _MINUTE,
             by_the_clock(lambda db: callbacks.give_up_old(db, times.now())): _HOUR,

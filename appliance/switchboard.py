@@ -357,7 +357,8 @@ class Switchboard:
     def _hung_up(self, agent: str) -> None:
         """An agent's phone is in no call any more, though the call may go on with a colleague."""
         call, department = self._talking.pop(agent, ("", ""))
-        if call and self._agents[agent].ringing_for == call:
+        known = self._agents.get(agent)
+        if call and known and known.ringing_for == call:
             self._rung(call, Ring.TALKED)
         elif call:
             self._wrap_up(agent, department)
@@ -435,7 +436,8 @@ class Switchboard:
     def _chance(self, call: str) -> Chance:
         place = self._line[call]
         place.talks = False
-        if not place.agent:
+        if place.agent not in self._agents:  # nobody, or somebody who was removed meanwhile
+            place.agent = ""
             self._decide(asking=call)
         caller, now = place.caller, self._clock()
         if place.agent:
@@ -475,24 +477,29 @@ class Switchboard:
     def _release(self, call: str) -> Agent | None:
         """Free the agent chosen for this call, if he still is."""
         place = self._line.get(call)
-        agent = self._agents.get(place.agent) if place else None
-        if place is None or agent is None:
+        if place is None:
             return None
-        place.agent = ""
+        chosen, place.agent = place.agent, ""
+        agent = self._agents.get(chosen)
+        if agent is None:  # none was chosen, or he was removed meanwhile
+            return None
         agent = replace(agent, ringing_for="", idle_since=self._clock())
         self._agents[agent.name] = agent
         return agent
 
     def _rung(self, call: str, result: Ring) -> None:
         place, agent = self._line.get(call), self._release(call)
-        if place is None or agent is None:
+        if place is None:
+            return
+        # To this agent, even one who was removed meanwhile, or to a colleague who has taken him over.
+        place.talks = place.talks or result is Ring.TALKED
+        if agent is None:
             return
         now = self._clock()
         pressed_away = self._refused.pop(agent.name, ("", 0.0))[0] == call
         if pressed_away and result in (Ring.NO_ANSWER, Ring.UNREACHABLE):
             result = Ring.REFUSED  # Originate does not say why a phone stopped to ring
         if result is Ring.TALKED:
-            place.talks = True  # to this agent, or to a colleague who has taken him over
             self._wrap_up(agent.name, place.caller.department)
         elif result is Ring.REFUSED:
             people.set_wrap_up(self._db, agent.name, now + _REFUSED_PAUSE)

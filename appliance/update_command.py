@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import sqlite3
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
@@ -16,6 +19,7 @@ import click
 
 from appliance.language import say
 from appliance.settings import Settings
+from appliance.store.times import now, to_text
 from appliance.updating import slots as card
 from appliance.updating.install import install
 from appliance.updating.progress import (
@@ -36,6 +40,7 @@ ON_TRIAL: Final = Path("/run/slot-on-trial")
 _NAME: Final = "from-command"
 _LOOK_SECONDS: Final = 0.5
 _QUIET_SECONDS: Final = 12 * 3600.0
+_LAMPS_HOLD: Final = timedelta(seconds=5)
 _SENTENCES: Final = {
     "none": ("Es gab noch kein Update.", "There was no update yet."),
     "checking": ("Das Update wird geprüft.", "The update is being checked."),
@@ -135,9 +140,9 @@ def confirm_start(settings: Settings) -> None:
     """What a service of root's does at every start: a system on trial is chosen for good, or given up."""
     state = read_state(settings.state)
     if not ON_TRIAL.exists():
-        given_up = state.word == "done" and state.slot != card.slots_of_this_box().running
-        if state.word in BUSY or given_up:
-            write_state(settings.state, fell_back(state))
+        proven = where_the_chosen_system_runs(state, lambda: card.slots_of_this_box().running)
+        if proven != state:
+            write_state(settings.state, proven)
         return
     missing = proves_itself(
         {
@@ -155,8 +160,15 @@ def confirm_start(settings: Settings) -> None:
     write_state(settings.state, state.with_word("done"))
 
 
-def fell_back(state: UpdateState) -> UpdateState:
-    """What is said where the old system runs and a new one should."""
+def where_the_chosen_system_runs(state: UpdateState, running: Callable[[], str]) -> UpdateState:
+    """What an update has come to when the box starts and nothing is on trial.
+
+    Chosen for good and said so are two writes: where the power failed between them, the new system runs.
+    """
+    if state.word not in (*BUSY, "done"):
+        return state
+    if state.word in ("trying", "done") and state.slot == running():
+        return state.with_word("done")
     return replace(
         state,
         word="fell back",
@@ -180,21 +192,34 @@ def migrations_of(store: Path) -> list[str]:
         return [name for (name,) in db.execute("SELECT name FROM _sqlite_migrations")] if table[0] else []
 
 
-def calls_going_on(store: Path) -> int:
-    """How many calls have not ended."""
+def somebody_talks(store: Path, now: datetime) -> bool:
+    """Whether a call goes on: of a caller, of an attempt to call back, or on a line or phone by its lamp.
+
+    Lamps count while the supervisor keeps them true. Raises sqlite3.Error.
+    """
     with closing(sqlite3.connect(store, timeout=10)) as db:
-        return int(db.execute("SELECT count(*) FROM calls WHERE ended_at = ''").fetchone()[0])
+        return bool(
+            db.execute(
+                "SELECT EXISTS (SELECT 1 FROM calls WHERE ended_at = '')"
+                " OR EXISTS (SELECT 1 FROM callbacks WHERE state = 'calling')"
+                " OR EXISTS (SELECT 1 FROM lamps AS l"
+                "  JOIN lamps AS s ON s.name = 'supervisor' AND s.changed_at > ?"
+                "  WHERE l.name LIKE 'agent:%' AND l.pattern = 'red'"
+                "  OR l.name LIKE 'line:%' AND l.pattern IN ('on', 'amber', 'green blinking'))",
+                [to_text(now - _LAMPS_HOLD)],
+            ).fetchone()[0]
+        )
 
 
 def _wait_until_quiet(store: Path) -> None:
     """A restart ends conversations: until nobody talks, but not for ever."""
     until = time.monotonic() + _QUIET_SECONDS
     while time.monotonic() < until:
-        try:
-            if not calls_going_on(store):
-                return
-        except sqlite3.Error:  # no store, no conversation on record
+        if not store.is_file():
             return
+        with contextlib.suppress(sqlite3.Error):  # locked for a moment: nobody knows, so it is not quiet
+            if not somebody_talks(store, now()):
+                return
         time.sleep(1)
 
 

@@ -6,7 +6,9 @@ Debian's packages are fetched and unpacked, none of their scripts is run
 
 from __future__ import annotations
 
+import filecmp
 import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -54,6 +56,8 @@ _STEPS = {
     "list of contents": 5,
 }
 _ROOM_NEEDED_BYTES = 4_000_000_000
+FIGURES = "build.json"
+"""Sizes and seconds of the last making, beside the image."""
 
 
 class Steps:
@@ -73,10 +77,15 @@ class Steps:
         yield
         self._took[name] = time.monotonic() - began
 
+    @property
+    def seconds(self) -> float:
+        """How long all took."""
+        return sum(self._took.values())
+
     def summary(self) -> str:
         """How long each step took."""
         parts = ", ".join(f"{name} {seconds:.0f} s" for name, seconds in self._took.items())
-        return f"{sum(self._took.values()):.0f} s ({parts})"
+        return f"{self.seconds:.0f} s ({parts})"
 
 
 def epoch_of_sources() -> int:
@@ -180,6 +189,11 @@ def make(folder: Path, work: Path, steps: Steps, *, quick: bool) -> Path:
                 target.name, version, epoch, card=(CARD_BYTES, card_sum), packed=(packed_bytes, packed_sum)
             )
         )
+    figures = {
+        **{"packed_bytes": packed_bytes, "card_bytes": CARD_BYTES, "system_bytes": taken_bytes},
+        **{"debian_packages": len(archives), "slot": build, "seconds": round(steps.seconds)},
+    }
+    (folder / FIGURES).write_text(json.dumps(figures, indent=1) + "\n")
     click.echo(
         f"{target}: {packed_bytes / MEGABYTE:.0f} MB packed, {CARD_BYTES / MEGABYTE:.0f} MB on the card,"
         f" of which the system {taken_bytes / MEGABYTE:.0f} MB; {len(archives)} Debian packages;"
@@ -188,6 +202,16 @@ def make(folder: Path, work: Path, steps: Steps, *, quick: bool) -> Path:
         f"{', '.join(package.name for package in packages)}\nsha256 {packed_sum}\nmade in {steps.summary()}"
     )
     return target
+
+
+def different(made: Path, before: Path) -> list[str]:
+    """The files of `made` that have other bytes in `before`, or are not there; figures aside."""
+    names = sorted(file.name for file in made.iterdir() if file.name != FIGURES)
+    return [
+        name
+        for name in names
+        if not (before / name).exists() or not filecmp.cmp(made / name, before / name, shallow=False)
+    ]
 
 
 def _forget_unfinished(cache: Path) -> None:
@@ -205,7 +229,10 @@ def _forget_unfinished(cache: Path) -> None:
     help="Where the image is put.",
 )
 @click.option("--quick", is_flag=True, help="Pack loosely: to try something, not to give away.")
-def main(folder: Path, quick: bool) -> None:
+@click.option(
+    "--again", is_flag=True, help="Make it anew elsewhere and say which bytes differ from the folder's."
+)
+def main(folder: Path, quick: bool, again: bool) -> None:
     """Make the card image for the Raspberry Pi."""
     cache = cache_folder()
     cache.mkdir(parents=True, exist_ok=True)
@@ -216,7 +243,11 @@ def main(folder: Path, quick: bool) -> None:
     work.mkdir()
     try:
         with shown_progress("image") as progress:
-            make(folder, work, Steps(progress), quick=quick)
+            make(work / "again" if again else folder, work, Steps(progress), quick=quick)
+        if again and (names := different(work / "again", folder)):
+            raise click.ClickException(f"not the same bytes: {', '.join(names)}")
+        if again:
+            click.echo(f"every file has the bytes it has in {folder}")
     except PreparationError as error:
         raise click.ClickException(str(error)) from error
     finally:

@@ -168,9 +168,11 @@ def test_every_make_target_is_one_line_that_says_what_it_does() -> None:
         "soak",
         "image",
         "test-image",
+        "test-lines",
         "lint",
         "setup",
         "lock",
+        "audit",
         "clean",
     }
     assert next(line for line in lines if re.match("[a-z]", line)).startswith("help:")

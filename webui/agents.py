@@ -268,6 +268,7 @@ def _form(form: Form, name: str) -> Response:
         agent=agent,
         departments=document.get("department", []),
         languages=LANGUAGES,
+        signs_in=[each.name for each in users.users(store()) if name and each.agent == name],
     )
 
 

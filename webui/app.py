@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 import socket
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -129,11 +130,17 @@ def create_app(
 
     @app.before_request
     def set_limit() -> None:
-        largest = LARGEST_UPLOADS.get(request.endpoint or "")
-        if request.blueprint in ("departments", "agents", "setup"):
-            largest = LARGEST_SETTINGS_BYTES
-        if largest and may_open(user(), request.endpoint or ""):
-            request.max_content_length = largest
+        request.max_content_length = largest_body()
+
+    def largest_of(method: str, path: str, cookie: str) -> int:
+        """How many bytes such a request may have, before any of them is read."""
+        try:
+            with app.test_request_context(path, method=method, headers={"Cookie": cookie}):
+                return largest_body()
+        except sqlite3.Error:  # the answer will say so
+            return LARGEST_REQUEST_BYTES
+
+    app.extensions["largest_body"] = largest_of
 
     @app.before_request
     def refuse_foreign_pages() -> Response | None:
@@ -198,6 +205,16 @@ def create_app(
         return response
 
     return app
+
+
+def largest_body() -> int:
+    """How many bytes this request may have: an upload only from who may make it."""
+    largest = LARGEST_UPLOADS.get(request.endpoint or "", 0)
+    if request.blueprint in ("departments", "agents", "setup"):
+        largest = LARGEST_SETTINGS_BYTES
+    if largest > LARGEST_REQUEST_BYTES and may_open(user(), request.endpoint or ""):
+        return largest
+    return LARGEST_REQUEST_BYTES
 
 
 def _own_names() -> set[str]:

@@ -24,6 +24,7 @@ from appliance.store.night import forgotten, night_switch
 from appliance.store.office import office_facts
 from appliance.store.on_call import duties_now
 from appliance.store.schedule import department_hours
+from appliance.store.waiting import WAITS_NOW
 from webui.callbacks import Callback, Missed, missed_callers, open_callbacks
 
 SUPERVISOR_SILENT_SECONDS: Final = 5
@@ -36,9 +37,6 @@ MESSAGES: Final = 10
 CALLBACKS: Final = 20
 MISSED: Final = 10
 STEPS: Final = 12
-
-# After one of these a caller does not wait for an agent any more.
-_WAIT_IS_OVER: Final = {"talks", "nobody present told", "leaves message", "callback promised"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -426,7 +424,7 @@ def _calls(db: Database, which: str, limit: int) -> tuple[Call, ...]:
         "SELECT c.call, c.dialled, coalesce(d.title, c.department) AS department, c.department AS queue,"
         " c.caller, c.caller_name, c.started_at, c.ended_at, c.outcome, c.ticket,"
         " coalesce(d.promise_minutes, 0) AS promise_minutes,"
-        " CASE WHEN c.waits_since = '' OR c.ended_at <> '' OR c.connected_at <> '' THEN ''"
+        f" CASE WHEN NOT {WAITS_NOW} THEN ''"
         "  ELSE min(c.waits_since, coalesce((SELECT arrived FROM callbacks AS b WHERE b.closed_at = ''"
         "   AND b.number = c.caller AND b.department = c.department), c.waits_since)) END AS waits_since"
         " FROM calls AS c LEFT JOIN departments AS d ON d.name = c.department"
@@ -441,8 +439,6 @@ def _calls(db: Database, which: str, limit: int) -> tuple[Call, ...]:
         )
         count: int = _rows(db, "SELECT count(*) AS n FROM steps WHERE call = ?", row["call"])[0]["n"]
         story = tuple(Step(**step) for step in reversed(steps))
-        if any(step.step in _WAIT_IS_OVER for step in story):
-            row["waits_since"] = ""
         calls.append(Call(**row, steps=story, earlier=count - len(story)))
     return tuple(calls)
 

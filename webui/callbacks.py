@@ -10,6 +10,7 @@ from sqlite_utils import Database
 
 from appliance.hotline.callbacks import State
 from appliance.store import callbacks, inbox, missed, times
+from appliance.store.callbacks import ON_THE_TELEPHONE
 from appliance.store.database import exclusive
 from appliance.store.office import callback_refusal, callback_rules, refusal_by
 
@@ -67,13 +68,12 @@ class Missed:
 
 def open_callbacks(db: Database) -> tuple[Callback, ...]:
     """The requests that are not settled, in the order of their places."""
-    rows = db.query("""
+    rows = db.query(f"""
         SELECT c.id, coalesce(d.title, c.department) AS department, c.number AS caller,
           c.name AS caller_name, c.ticket, c.arrived, c.state, c.result, c.attempts,
           coalesce(d.callback_attempts, 1) AS most_attempts, c.next_attempt_at,
           coalesce(o.state, '') AS opening,
-          EXISTS (SELECT 1 FROM calls WHERE ended_at = '' AND (caller = c.number OR call = c.call))
-            AS on_the_phone,
+          {ON_THE_TELEPHONE} AS on_the_phone,
           CASE WHEN c.state = 'calling' AND c.result <> '' THEN coalesce((SELECT detail FROM steps
             WHERE call = c.call AND step = 'calls back' ORDER BY id DESC LIMIT 1), '') ELSE '' END AS agent
         FROM callbacks AS c LEFT JOIN departments AS d ON d.name = c.department
@@ -82,9 +82,9 @@ def open_callbacks(db: Database) -> tuple[Callback, ...]:
     return tuple(Callback(**row | {"on_the_phone": bool(row["on_the_phone"])}) for row in rows)
 
 
-def missed_callers(db: Database, most: int) -> tuple[tuple[Missed, ...], int]:
-    """The newest missed callers, at most so many, and how many there are."""
-    everybody = missed.missed_callers(db)
+def missed_callers(db: Database, most: int, *, done: bool = False) -> tuple[tuple[Missed, ...], int]:
+    """The newest missed callers, or those done with: at most so many, and how many there are."""
+    everybody = missed.missed_callers(db, done=done)
     titles = {row["name"]: row["title"] for row in db.query("SELECT name, title FROM departments")}
     refusal = refusals(db)
     shown = tuple(

@@ -13,7 +13,7 @@ from appliance.store import times
 from appliance.store.changes import SECRET, Author, Change, Difference, by_page, newest
 from appliance.store.office import office_facts
 from appliance.store.undoing import CannotUndo, can_undo, undo
-from webui.prompts import is_heard
+from webui.prompts import is_heard, titles_of
 from webui.settings_form import comes_into_force
 from webui.texts import Texts
 from webui.visit import go, refusal, say, show, store, texts, who
@@ -48,6 +48,8 @@ def page() -> Response:
         kind: dict(db.execute(f"SELECT name, title FROM {kind}s").fetchall())
         for kind in ("department", "agent")
     }
+    keys = {each.path[2] for change in found for each in change.differences if each.path[0] == "prompt"}
+    titles["prompt"] = titles_of(keys)
     facts = office_facts(db)
     return show(
         "changes.html",
@@ -86,7 +88,7 @@ def _is_in_force(subject: str) -> bool:
 
 
 def line_of(t: Texts, change: Change, titles: Mapping[str, Mapping[str, str]]) -> Line:
-    """The change in words. `titles` are those of departments and agents, by kind and name."""
+    """The change in words. `titles` are those of departments, agents and prompts, by kind and name."""
     first = change.differences[0].path
     return Line(
         change=change,
@@ -114,7 +116,11 @@ def _title(t: Texts, path: tuple[str, ...], titles: Mapping[str, Mapping[str, st
         case ("box", serial):
             return t("changes.box", serial=serial)
         case ("prompt", language, prompt):
-            return t("changes.prompt", prompt=prompt, language=t(f"prompts.in_{language}"))
+            return t(
+                "changes.prompt",
+                prompt=titles["prompt"].get(prompt, prompt),
+                language=t(f"prompts.in_{language}"),
+            )
         case ("office" | "mail" | "transfer" as kind, *_):
             return t(f"setting.{kind}")
         case (kind, name, *_):

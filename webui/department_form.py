@@ -98,6 +98,13 @@ def section_from(values: Values, before: Section) -> Section:
     return section
 
 
+def with_special_days(section: Section, values: Values) -> Section:
+    """Another department's section with the special days entered here; one that is always open stays that."""
+    if section["hours"] == ALWAYS:
+        return section
+    return section | {"hours": section["hours"] | _special(values)}
+
+
 def field_of(problem: Problem, index: int, values: Values) -> str | None:
     """The field a problem of the department at `index` is about; None when it is about something else."""
     if problem.path[:2] != ("department", index):
@@ -116,7 +123,11 @@ def field_of(problem: Problem, index: int, values: Values) -> str | None:
 
 
 def _hours(values: Values) -> dict[str, str]:
-    hours = {day: values[day] for day in DAYS if values[day]}
+    return {day: values[day] for day in DAYS if values[day]} | _special(values)
+
+
+def _special(values: Values) -> dict[str, str]:
+    hours: dict[str, str] = {}
     for first, last, times in values["special"]:
         key = _dates(first, last)
         # A date that is there twice must not vanish: written differently, it is found to be the same.

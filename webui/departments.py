@@ -91,9 +91,10 @@ def change(name: str) -> AnyResponse:
     def edit(document: Document) -> None:
         place = index_of(document, "department", name)
         assert place is not None  # what was seen is there
-        document["department"][place] = department_form.section_from(
-            form.values, document["department"][place]
-        )
+        departments = document["department"]
+        if request.form.get("special_everywhere"):
+            departments[:] = [department_form.with_special_days(each, form.values) for each in departments]
+        departments[place] = department_form.section_from(form.values, departments[place])
 
     def part(document: Document) -> object:
         return section_of(document, "department", name)

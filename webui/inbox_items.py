@@ -96,9 +96,9 @@ def read_inbox(db: Database, show: str, department: str, taken_by: str, page: in
     `department` (its name) and `taken_by` narrow it down; '' does not.
     """
     if show == "done":
-        found = [*_messages(db, done=True), *_closed(db)]
+        found = [*_messages(db, done=True), *_closed(db), *_missed(db, done=True)]
     else:
-        found = [*_messages(db, done=False), *_callbacks(db), *_missed(db)]
+        found = [*_messages(db, done=False), *_callbacks(db), *_missed(db, done=False)]
     titles = {row["name"]: row["title"] for row in db.query("SELECT name, title FROM departments")}
     wanted = [
         item
@@ -187,9 +187,9 @@ def _closed(db: Database) -> Iterator[Item]:
         )
 
 
-def _missed(db: Database) -> Iterator[Item]:
+def _missed(db: Database, *, done: bool) -> Iterator[Item]:
     handled = _handled(db, "missed")
-    for caller in missed_callers(db, MOST)[0]:
+    for caller in missed_callers(db, MOST, done=done)[0]:
         subject = f"missed:{caller.call}"
         if not caller.called_back:  # else he stands among the callbacks
             yield Item(

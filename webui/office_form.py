@@ -8,7 +8,7 @@ from appliance.store.config_change import Document
 from appliance.store.config_errors import Problem
 from webui.settings_form import Values, words
 
-OFFICE: Final = ("name", "country", "state", "area_code", "language")
+OFFICE: Final = ("name", "country", "state", "area_code", "time_zone", "language")
 TRANSFER: Final = ("blind_key", "attended_key")
 NAMES: Final = (
     *(f"office_{key}" for key in OFFICE),

@@ -20,8 +20,8 @@ WALL_LASTS: Final = timedelta(days=3650)
 
 @pages.get("")
 def page() -> Response:
-    """Everybody who may sign in."""
-    return _show()
+    """Everybody who may sign in; the form for one more may be for a certain agent."""
+    return _show(for_agent=request.args.get("agent", ""))
 
 
 @pages.post("")
@@ -64,7 +64,9 @@ def wall_link() -> AnyResponse:
     return _show(wall=f"{request.host_url}wall/{token}")
 
 
-def _show(fault: str = "", name: str = "", link: str = "", link_for: str = "", wall: str = "") -> Response:
+def _show(
+    fault: str = "", name: str = "", link: str = "", link_for: str = "", wall: str = "", for_agent: str = ""
+) -> Response:
     agents = store().execute("SELECT name, title FROM agents ORDER BY title, name").fetchall()
     return show(
         "people.html",
@@ -72,7 +74,8 @@ def _show(fault: str = "", name: str = "", link: str = "", link_for: str = "", w
         people=users.users(store()),
         agents=agents,
         fault=fault,
-        name=name,
+        name=name or (for_agent if for_agent in dict(agents) else ""),
+        for_agent=for_agent,
         link=link,
         link_for=link_for,
         wall=wall,

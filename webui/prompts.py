@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from textwrap import shorten
 from typing import Final
 
 from flask import Blueprint, Response, abort, request
@@ -17,9 +20,9 @@ from appliance.store.office import office_facts
 from appliance.store.people import own_phone_first
 from webui.box import Box, CannotSpeak
 from webui.settings_form import happens, slug
-from webui.texts import LANGUAGES
-from webui.visit import go, office, refusal, say, show, store, texts, user, who
-from webui.who_may import may_open
+from webui.texts import LANGUAGES, TEXTS, Texts
+from webui.visit import go, office, refusal, say, show, store, texts, who
+from webui.who_may import may_change_prompt
 from webui.wording import Words
 
 RECORD: Final = "record prompt"
@@ -28,6 +31,8 @@ KINDS: Final = ("greeting", "extra")
 LONGEST_TEXT: Final = 800
 LARGEST_UPLOAD_BYTES: Final = 24_000_000  # two minutes of 48 kHz stereo
 LARGEST_TEXT_BYTES: Final = 16_384  # of a form with a text: an umlaut takes six
+_SMALLEST_FAMILY: Final = 4
+_LONGEST_TITLE: Final = 60  # in a sentence
 _TOLD: Final = timedelta(minutes=10)  # so long the page says how recording by phone has ended
 
 pages: Final = Blueprint("prompts", __name__, url_prefix="/prompts")
@@ -37,10 +42,12 @@ pages: Final = Blueprint("prompts", __name__, url_prefix="/prompts")
 class Line:
     """One prompt in one language. `own` is the newest change, None when nobody ever changed it.
 
-    `built_in` is the sentence of the catalogue, '' for one of the office's own and for music.
+    `title` is what people call it. `built_in` is the sentence of the catalogue, '' for one of the office's
+    own and for music.
     """
 
     key: str
+    title: str
     language: str
     built_in: str
     source: str
@@ -50,6 +57,18 @@ class Line:
     def text(self) -> str:
         """What is said, as far as anybody has written it down."""
         return (self.own.text if self.own else "") or self.built_in
+
+    @property
+    def agent(self) -> str:
+        """Whose own prompt it is, '' for one of the office's."""
+        return own_prompts.agent_of(self.key)
+
+    @property
+    def origin(self) -> str:
+        """Where the sound comes from, in a word of the texts: as `source`, or 'read', 'usual', 'none'."""
+        if self.source == "own" and self.own and self.own.text:
+            return "read"
+        return self.source or ("usual" if self.agent else "none")
 
     @property
     def waits(self) -> bool:
@@ -67,30 +86,52 @@ class Line:
         return self.own is not None and (self.own.versions > 1 or self.own.has_sound)
 
 
+@dataclass(frozen=True, slots=True)
+class Family:
+    """Prompts that differ by a number only, such as the hours of the day: the page shows them on a wish."""
+
+    key: str
+    count: int
+    first: str
+    last: str
+
+
+@pages.before_request
+def look_whose_it_is() -> Response | None:
+    """An agent changes what he says himself, nothing else; he may hear every prompt."""
+    key = (request.view_args or {}).get("key", "")
+    if not key or request.endpoint == "prompts.sound" or may_change_prompt(who(), own_prompts.agent_of(key)):
+        return None
+    return refusal("error.may_not_prompt", 403)
+
+
 @pages.get("")
 def page() -> Response:
-    """Every prompt in one language, or those in which a word stands."""
+    """Every prompt in one language, or those in which a word stands, or a family of them."""
     box = _box()
     language = _language(request.args.get("of", "") or office_facts(store()).language)
     facts = office_facts(store())
-    newest, sources = own_prompts.newest(store()), box.prompt_sources()
     wanted = request.args.get("search", "")[:80].strip()
+    family = "" if wanted else request.args.get("family", "")[:80]
     catalogue = box.prompt_texts()
-    own = [Line(key, language, "", box.prompt_source(key, language), newest.get((key, language)))
-           for key in own_keys() if box.has_prompt(key, language)]  # fmt: skip
-    lines = own + [
-        Line(key, language, said[language], sources.get((key, language), ""), newest.get((key, language)))
-        for key, said in catalogue.items()
-    ]
+    lines = _lines(box, [*(key for key in own_keys() if box.has_prompt(key, language)), *catalogue], language)
+    mine = [line for each in LANGUAGES for line in _lines(box, _keys_of_agents(who().agent), each)]
     return show(
         "prompts.html",
-        lines=[line for line in lines if wanted.casefold() in f"{line.key} {line.text}".casefold()],
-        music=Line(*MUSIC, "", box.prompt_source(*MUSIC), newest.get(MUSIC)),
+        lines=_folded(lines, family, {each.key for each in mine})
+        if not wanted
+        else [
+            line for line in lines if wanted.casefold() in f"{line.key} {line.title} {line.text}".casefold()
+        ],
+        music=_lines(box, MUSIC[:1], MUSIC[1])[0],
+        mine=[] if wanted or family else mine,
+        family=family,
+        is_dialled=_is_dialled(who().agent),
         of=language,
         search=wanted,
         languages=LANGUAGES,
         kinds=KINDS,
-        may_change=may_open(user(), "prompts.upload"),
+        may_change=who().role == "admin",
         w=Words(texts(), times.now(), facts.country, facts.time_zone),
     )
 
@@ -112,18 +153,17 @@ def one(language: str, key: str) -> Response:
     _check(box, language, key)
     facts = office_facts(store())
     subject = f"prompt:{language}:{key}"
+    agent = _names().get(own_prompts.agent_of(key), "")
     recording = wishes.newest(store(), RECORD, prompt=key, language=language)
     if recording and times.now() - times.from_text(recording.asked_at) > _TOLD:
         recording = None
     response = show(
         "prompt.html",
-        line=Line(
-            key,
-            language,
-            box.prompt_texts().get(key, {}).get(language, ""),
-            box.prompt_source(key, language),
-            own_prompts.newest(store()).get((key, language)),
-        ),
+        line=_lines(box, [key], language)[0],
+        agent=agent,
+        is_dialled=_is_dialled(own_prompts.agent_of(key)),
+        usual=box.prompt_texts()["agent-not-free"][language] if agent else "",
+        suggestion=TEXTS[language]("prompts.agent_words", agent=agent) if agent else "",
         of=language,
         is_music=(key, language) == MUSIC,
         changes=list(reversed(newest(store(), 20, subject=subject))),
@@ -231,16 +271,95 @@ def built_in(language: str, key: str) -> AnyResponse:
 
 
 def own_keys() -> list[str]:
-    """The greetings and sentences of the office's own: recorded, or wanted by a department."""
+    """What an office may say besides the catalogue: greetings and sentences that are recorded, or wanted by a
+    department, and for each agent who can be dialled directly what he says himself when he is not free."""
     wanted = [
         key
         for section in read_document(store()).get("department", [])
         for key in (section["greeting"], *section.get("extra_prompts", []))
     ]
     recorded = [key for (key, _), own in own_prompts.newest(store()).items() if own.has_sound]
-    return sorted(
-        {key for key in (*wanted, *recorded) if key.startswith(tuple(f"{kind}-" for kind in KINDS))}
-    )
+    named = {key for key in (*wanted, *recorded) if key.startswith(tuple(f"{kind}-" for kind in KINDS))}
+    dialled = store().execute("SELECT DISTINCT agent FROM numbers WHERE agent NOT NULL").fetchall()
+    by_agents = {own_prompts.key_of_agent(agent) for (agent,) in dialled}
+    return sorted(named) + sorted(by_agents | {key for key in recorded if own_prompts.agent_of(key)})
+
+
+def _keys_of_agents(*agents: str) -> list[str]:
+    return [own_prompts.key_of_agent(agent) for agent in agents if agent]
+
+
+def _is_dialled(agent: str) -> bool:
+    """Whether a number leads to this agent directly; else nobody hears what he says himself."""
+    return bool(store().execute("SELECT 1 FROM numbers WHERE agent = ?", [agent]).fetchone())
+
+
+def _folded(lines: list[Line], family: str, besides: Collection[str]) -> list[Line | Family]:
+    """The lines of one family, or all lines but those `besides`, in which a family is one line.
+
+    What the office has changed stands for itself.
+    """
+    if family:
+        return [line for line in lines if _family(line.key) == family]
+    sizes = Counter(_family(line.key) for line in lines)
+    found: dict[str, Line | list[Line]] = {}
+    for line in lines:
+        name = _family(line.key)
+        if line.key in besides:
+            continue
+        if not name or sizes[name] < _SMALLEST_FAMILY or line.own:
+            found[line.key] = line
+        if name and sizes[name] >= _SMALLEST_FAMILY:
+            members = found.setdefault(f"{name}-", [])
+            assert isinstance(members, list)
+            members.append(line)
+    return [
+        each if isinstance(each, Line)
+        else Family(key[:-1], len(each), each[0].built_in, each[-1].built_in)
+        for key, each in found.items()
+    ]  # fmt: skip
+
+
+def _family(key: str) -> str:
+    """The name of the family a prompt of the catalogue is in by its number, '' for none."""
+    name, _, number = key.rpartition("-")
+    return name if number.isdecimal() and not key.startswith(KINDS) else ""
+
+
+def _names() -> dict[str, str]:
+    """What the agents are called."""
+    return dict(store().execute("SELECT name, title FROM agents").fetchall())
+
+
+def _lines(box: Box, keys: Iterable[str], language: str) -> list[Line]:
+    newest, sources, said = own_prompts.newest(store()), box.prompt_sources(), box.prompt_texts()
+    agents = _names()
+    found = []
+    for key in keys:
+        built_in = said.get(key, {}).get(language, "")
+        source = sources[key, language] if built_in else box.prompt_source(key, language)
+        title = _title(texts(), key, built_in, agents)
+        found.append(Line(key, title, language, built_in, source, newest.get((key, language))))
+    return found
+
+
+def titles_of(keys: Iterable[str]) -> dict[str, str]:
+    """What people call these prompts, short enough for a sentence."""
+    box, agents = office().box, _names()
+    said = box.prompt_texts() if box else {}
+    titles = {key: _title(texts(), key, said.get(key, {}).get(texts().language, ""), agents) for key in keys}
+    return {key: shorten(title, _LONGEST_TITLE, placeholder=" …") for key, title in titles.items()}
+
+
+def _title(t: Texts, key: str, built_in: str, agents: Mapping[str, str]) -> str:
+    """What people call a prompt: its sentence, or what it is for."""
+    agent = own_prompts.agent_of(key)
+    kind, _, name = key.partition("-")
+    if built_in or key == MUSIC[0]:
+        return built_in or t("prompts.music")
+    if agent:
+        return t("prompts.by_agent", agent=agents.get(agent, agent))
+    return f"{t('prompts.own_' + kind)}: {name}"
 
 
 def _box() -> Box:
@@ -270,7 +389,7 @@ def is_heard(key: str, language: str) -> bool:
 
 
 def _done(word: str, language: str, key: str) -> AnyResponse:
-    say("prompts.in_force" if is_heard(key, language) else f"prompts.{word}", prompt=key)
+    say("prompts.in_force" if is_heard(key, language) else f"prompts.{word}", prompt=titles_of([key])[key])
     return _back(language, key)
 
 

@@ -55,14 +55,17 @@ def posted_values(form: Any) -> Values:
 
 
 def section_from(values: Values, department: str, agents: Mapping[str, str]) -> Section | None:
-    """The section that was entered, None for no duties; an agent may be named by his title in `agents`."""
+    """The section that was entered, None for no duties; an agent may be named by his title in `agents`.
+
+    A single duty is on whenever it is closed, where nothing else was entered; it need not have a name.
+    """
     if not values["duties"] and not values["weeks"]:
         return None
     names = {title.casefold(): name for title, name in agents.items()}
     duties: dict[str, list[str]] = {}
     for duty, contacts in values["duties"]:
         named = [names.get(contact.casefold(), contact) for contact in words(contacts)]
-        duties[slug(duty, duties)] = named
+        duties[slug(duty or department, duties)] = named
     dates: dict[str, str] = {}
     for first, last, duty in values["dates"]:
         key = f"{first}..{last}" if last and last != first else first
@@ -76,6 +79,8 @@ def section_from(values: Values, department: str, agents: Mapping[str, str]) -> 
         "dates": dates,
         "ring_seconds": whole(values["ring_seconds"]),
     }
+    if len(duties) == 1 and not (section["weeks"] or section["weekdays"] or section["dates"]):
+        section["weeks"] = list(duties)
     return section | ({"first_week": values["first_week"]} if values["first_week"] else {})
 
 

@@ -180,7 +180,11 @@ def words(text: str) -> list[str]:
 def slug(text: str, taken: Iterable[str] = ()) -> str:
     """A name for the inside of the box from what people call it, not among `taken`."""
     plain = unicodedata.normalize("NFKD", text.casefold().translate(_UMLAUTS))
-    name = re.sub(r"[^a-z0-9]+", "-", plain.encode("ascii", "ignore").decode()).strip("-")[:_LONGEST_NAME]
+    name = (
+        re.sub(r"[^a-z0-9]+", "-", plain.encode("ascii", "ignore").decode())
+        .strip("-")[:_LONGEST_NAME]
+        .rstrip("-")
+    )
     name = name if name[:1].isalpha() else f"x{name}".rstrip("-")
     others = set(taken)
     return next(each for each in (name, *(f"{name}-{n}" for n in range(2, 10_000))) if each not in others)

@@ -24,6 +24,7 @@ OTHERS: Final = ("title", "numbers", "hours", "mailbox", "person", "extension")
 FIELDS: Final = (*(f"office_{key}" for key in OFFICE), *(f"mail_{key}" for key in MAIL), *OTHERS)
 _USUAL: Final = {
     "office_country": "DE",
+    "office_time_zone": "Europe/Berlin",
     "office_language": "de",
     "mail_port": "587",
     "mail_security": "starttls",

@@ -69,8 +69,8 @@ def by_link(token: str) -> AnyResponse:
 
 @pages.post("/sign-in/<token>")
 def follow_link(token: str) -> AnyResponse:
-    """Sign in by a link from the console."""
-    name = users.link_user(store(), "sign in", token, times.now())
+    """Sign in by a link from the console, once."""
+    name = users.use_link(store(), "sign in", token, times.now())
     if name is None or users.user(store(), name) is None:
         return refusal("sign_in.link_gone", 403)
     _begin(name)

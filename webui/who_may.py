@@ -1,4 +1,4 @@
-"""Who may do what on the page: one table of every address, and the rule for pressing buttons.
+"""Who may do what on the page: one table of every address, and the rules for buttons and own prompts.
 
 See `appliance/decisions/0014-who-may-do-what-on-the-page.md`.
 """
@@ -69,13 +69,13 @@ WHO_MAY: Final = {
     "setup.change_office": ADMIN,
     "prompts.page": OFFICE,
     "prompts.sound": OFFICE,
-    "prompts.one": ADMIN,
-    "prompts.upload": ADMIN,
+    "prompts.one": OFFICE,  # and `may_change_prompt`
+    "prompts.upload": OFFICE,  # and `may_change_prompt`
     "prompts.add": ADMIN,
-    "prompts.record": ADMIN,
-    "prompts.speak": ADMIN,
-    "prompts.undo": ADMIN,
-    "prompts.built_in": ADMIN,
+    "prompts.record": OFFICE,  # and `may_change_prompt`
+    "prompts.speak": OFFICE,  # and `may_change_prompt`
+    "prompts.undo": OFFICE,  # and `may_change_prompt`
+    "prompts.built_in": OFFICE,  # and `may_change_prompt`
     "numbers.page": OFFICE,
     "numbers.table": OFFICE,
     "system.page": ADMIN,
@@ -122,3 +122,8 @@ def may_press(user: User, button: str) -> bool:
         or kind in ("night", "address")
         or (kind == "agent" and bool(user.agent) and name == user.agent)
     )
+
+
+def may_change_prompt(user: User, agent: str) -> bool:
+    """Whether this user may change a prompt, which is this agent's own ('': the office's)."""
+    return user.role == "admin" or (bool(user.agent) and user.agent == agent)

@@ -6,7 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from appliance.hotline.hours import Hours, is_open, next_change
 from appliance.hotline.matching import WaitingCaller
+
+KEPT = timedelta(days=7)
+"""How long after the first opening a promise is kept; then a call would surprise more than help."""
 
 
 class State(StrEnum):
@@ -93,6 +97,17 @@ def after_attempt(result: Result, attempts: int, limit: int, now: datetime) -> N
     pauses = _PAUSE_MINUTES[result]
     which = min(max(attempts, 1), len(pauses)) - 1  # 0: asked for anew while he was being dialled
     return Next(State.WAITING, now + timedelta(minutes=pauses[which]))
+
+
+def give_up_at(promised: datetime, hours: Hours | None) -> datetime:
+    """When a request that came to nothing is given up: a week after the first opening since it was promised.
+
+    Without hours (`None`), or with hours that never open again, the promise itself counts.
+    """
+    if hours is None or is_open(hours, promised):
+        return promised + KEPT
+    opening = next_change(hours, promised)
+    return (opening[0] if opening else promised) + KEPT
 
 
 def line_has_room(channels: int, busy: int, *, somebody_waits: bool) -> bool:

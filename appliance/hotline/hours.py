@@ -157,8 +157,17 @@ def _open_since(hours: Hours, instant: datetime) -> date | None:
 def changes(hours: Hours, start: datetime, end: datetime) -> list[tuple[datetime, State]]:
     """The state at `start`, then every change after it and before `end`, as UTC instants."""
     found = [(start.astimezone(UTC), _state(hours, start))]
-    found.extend(_changes_after(hours, start, end))
+    found.extend(changes_after(hours, start, end))
     return found
+
+
+def changes_after(hours: Hours, start: datetime, end: datetime) -> Iterator[tuple[datetime, State]]:
+    """Changes strictly between `start` and `end`, in order; no day is looked at before it is asked for."""
+    state = _state(hours, start)
+    for instant in _candidates_between(hours, start, end):
+        if start < instant < end and _state(hours, instant) != state:
+            state = _state(hours, instant)
+            yield instant, state
 
 
 def next_change(hours: Hours, instant: datetime) -> tuple[datetime, State] | None:
@@ -166,7 +175,7 @@ def next_change(hours: Hours, instant: datetime) -> tuple[datetime, State] | Non
     until = [instant + horizon for horizon in _HORIZONS]
     until += [_begin(each.last, hours.zone) + _HORIZONS[-1] for each in hours.special_days]
     for end in sorted(until):
-        for change in _changes_after(hours, instant, end):
+        for change in changes_after(hours, instant, end):
             return change
     return None
 
@@ -202,19 +211,19 @@ def _state(hours: Hours, instant: datetime) -> State:
     return "open" if is_open(hours, instant) else "closed"
 
 
-def _changes_after(hours: Hours, start: datetime, end: datetime) -> Iterator[tuple[datetime, State]]:
-    """Changes strictly between `start` and `end`, in order."""
+def _candidates_between(hours: Hours, start: datetime, end: datetime) -> Iterator[datetime]:
+    """Every instant at which the state could change from `start` to `end` and a little around, in order."""
     day = start.astimezone(hours.zone).date() - _DAY  # a clock put back at midnight mixes two dates
     last_day = end.astimezone(hours.zone).date() + _DAY
-    candidates: set[datetime] = set()
+    found: set[datetime] = set()
     while day <= last_day:
-        candidates |= _candidates(hours, day)
+        found |= _candidates(hours, day)
+        # No clock is a whole day ahead of UTC: what later dates have lies behind this midnight.
+        midnight = datetime(day.year, day.month, day.day, tzinfo=UTC)
+        yield from sorted(instant for instant in found if instant < midnight)
+        found = {instant for instant in found if instant >= midnight}
         day += _DAY
-    state = _state(hours, start)
-    for instant in sorted(candidates):
-        if start < instant < end and _state(hours, instant) != state:
-            state = _state(hours, instant)
-            yield instant, state
+    yield from sorted(found)
 
 
 def _candidates(hours: Hours, day: date) -> set[datetime]:

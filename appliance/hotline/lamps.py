@@ -7,6 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from appliance.hotline.presence import Agent, PhoneState, Presence
+from appliance.hotline.ringing import Ring
 
 
 class Pattern(StrEnum):
@@ -22,6 +23,7 @@ class Pattern(StrEnum):
     ON = "on"
 
 
+_SET_AWAY = (Ring.NO_ANSWER, Ring.UNREACHABLE)
 _PHONES = {
     PhoneState.IDLE: Pattern.GREEN,
     PhoneState.RINGING: Pattern.GREEN_BLINKING,
@@ -40,14 +42,14 @@ def agent_lamp(agent: Agent, now: datetime, *, callers_wait: bool = False) -> Pa
 
     Green: the next call may ring here. Blinking green: it rings. Red: in a call. Amber:
     wrap-up. Blinking amber: available was said, but the phone cannot be reached, or a ring
-    was not answered and the box set the agent to away. Blinking blue: away by own wish while
-    callers wait whom this agent could serve. Off: away otherwise, or offline.
+    was not answered or did not reach the phone and the box set the agent to away. Blinking blue: away
+    by own wish while callers wait whom this agent could serve. Off: away otherwise, or offline.
     """
     if agent.phone_state is PhoneState.IN_CALL:
         return Pattern.RED
     if agent.ringing_for or agent.phone_state is PhoneState.RINGING:
         return Pattern.GREEN_BLINKING
-    if agent.presence is Presence.AWAY and agent.reason == "no answer":
+    if agent.presence is Presence.AWAY and agent.reason in _SET_AWAY:
         return Pattern.AMBER_BLINKING
     if agent.presence is Presence.AWAY and callers_wait:
         return Pattern.BLUE_BLINKING

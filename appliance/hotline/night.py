@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import pairwise
+from itertools import chain, islice, pairwise
 from typing import Final
 
-from appliance.hotline.hours import Hours, NightMode, State, changes
+from appliance.hotline.hours import Hours, NightMode, State, changes_after
 
 NIGHT_MODES: Final[tuple[NightMode, ...]] = ("auto", "day", "night")
 
@@ -46,10 +46,9 @@ def forgotten(switch: NightSwitch, follow: Iterable[Hours], now: datetime) -> Fo
     if switch.mode == "auto":
         return None
     against, patience = _AGAINST[switch.mode]
-    missed = []
+    missed: list[datetime] = []
     for hours in follow:
-        turns = [*changes(hours, switch.since, now)[1:], (now, against)]
-        missed += [
-            at for (at, state), (end, _) in pairwise(turns) if state == against and end - at >= patience
-        ]
+        turns = pairwise(chain(changes_after(hours, switch.since, now), [(now, against)]))
+        # The first is enough: it may stand there for years, and somebody looks every few seconds.
+        missed += islice((at for (at, is_), (end, _) in turns if is_ == against and end - at >= patience), 1)
     return Forgotten(switch, min(missed)) if missed else None

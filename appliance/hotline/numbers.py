@@ -12,7 +12,9 @@ from phonenumbers import PhoneNumberFormat, ValidationResult
 
 NAME_LENGTH = 40
 
-_SEPARATORS = re.compile(r"[ \t\u00a0\u202f/().\u2010-\u2015-]")
+SEPARATORS = " \t\u00a0\u202f/().-\u2010\u2011\u2012\u2013\u2014\u2015"
+"""Each character that people, and programs for them, write between the digits of a number."""
+_SEPARATORS = re.compile(f"[{re.escape(SEPARATORS)}]")
 _DIALLABLE = re.compile(r"\+?[0-9]{3,20}")
 E164_LENGTH = 16  # the "+" and 15 digits
 _SUBSCRIBER_DIGITS = 8  # the longest subscriber number; more digits without a prefix are not a local number

@@ -119,6 +119,7 @@ class SimulatedOffice:
         *,
         channels: int = 0,
         own_prompts: Path | None = None,
+        sip_address: str = _BOX_ADDRESS,
     ) -> None:
         self.folder = folder
         self.program = program
@@ -127,8 +128,8 @@ class SimulatedOffice:
             folder / "box",
             manager_port=free_port(),
             fastagi_port=free_port(),
-            sip_address=_BOX_ADDRESS,
-            sip_port=free_port(socket.SOCK_DGRAM),
+            sip_address=sip_address,
+            sip_port=free_port(socket.SOCK_DGRAM, sip_address),
             rtp_ports=_rtp_ports(),
             lines=(SipLine("line", LINE_ADDRESS, free_port(socket.SOCK_DGRAM, LINE_ADDRESS), channels),),
             box_ports=(f"{folder}/box-of-*",),
@@ -157,7 +158,7 @@ class SimulatedOffice:
                 free_port(socket.SOCK_DGRAM, "127.0.0.3"),
                 _rtp_ports(),
             ),
-            box_address=_BOX_ADDRESS,
+            box_address=self.settings.sip_address,
             box_port=self.settings.sip_port,
             phones=phones(self.db),
             prompts=self.settings.prompts,

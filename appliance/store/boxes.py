@@ -71,17 +71,21 @@ def begin_pairing(db: Database, agent: str, now: datetime) -> Pairing:
         if not db.execute("SELECT 1 FROM agents WHERE name = ?", [agent]).fetchone():
             raise LookupError(agent)
         pairing = Pairing(agent, now + timedelta(seconds=PAIRING_SECONDS))
-        db.execute("INSERT OR REPLACE INTO pairing VALUES (1, ?, ?)", [agent, to_text(pairing.until)])
+        db.execute(
+            "INSERT OR REPLACE INTO pairing (id, agent, until) VALUES (1, ?, ?)",
+            [agent, to_text(pairing.until)],
+        )
     return pairing
 
 
-def pair(db: Database, serial: str, agent: str, by: Author = BY_BOX) -> None:
+def pair(db: Database, serial: str, agent: str, by: Author = BY_BOX, *, undoes: int | None = None) -> None:
     """The box is this agent's, '' for nobody's; it is noted by whom. Raises LookupError for no known box."""
     with exclusive(db):
         row = db.execute("SELECT agent FROM boxes WHERE serial = ?", [serial]).fetchone()
         _change(db, serial, "agent = ?", agent)
         if row[0] != agent:
-            note(db, by, f"box:{serial}", [Difference(("box", serial), row[0] or None, agent or None)])
+            whose = Difference(("box", serial), row[0] or None, agent or None)
+            note(db, by, f"box:{serial}", [whose], undoes=undoes)
 
 
 def unpair(db: Database, serial: str, by: Author) -> None:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlite_utils import Database
 
-from appliance.hotline.callbacks import Callback, Result, State, after_attempt
+from appliance.hotline.callbacks import KEPT, Callback, Result, State, after_attempt, give_up_at
 from appliance.hotline.outcomes import Outcome
 from appliance.store import ledger, outbox
 from appliance.store.database import exclusive
+from appliance.store.night import ignore_night_switch, night_mode
 from appliance.store.office import agent_at, mailbox_of
+from appliance.store.schedule import department_hours
 from appliance.store.times import from_text, to_text
 
 PROMISED = "callback promised"
@@ -20,12 +23,11 @@ ORDERED = "callback ordered"
 
 # Of a request `c`: the person is on the telephone with us, from the number he has asked to be called at or
 # from the one he had asked from, or is being called for another department.
-_ON_THE_TELEPHONE = (
+ON_THE_TELEPHONE = (
     "EXISTS (SELECT 1 FROM calls AS t WHERE t.ended_at = '' AND (t.caller = c.number OR t.call = c.call "
     "OR t.caller <> '' AND t.caller = (SELECT caller FROM calls WHERE call = c.call)))"
 )
 _IS_CALLED = "EXISTS (SELECT 1 FROM callbacks AS b WHERE b.number = c.number AND b.state = 'calling')"
-_DAYS = 7  # after which a call back would surprise more than help
 ATTEMPT = "callback-"  # begins the call number of an attempt, which we give Asterisk ourselves
 
 _OUTCOMES = {
@@ -93,7 +95,7 @@ def waiting(db: Database) -> list[Callback]:
         for row in db.query(f"""
             SELECT c.*, d.language_wait_seconds FROM callbacks AS c
             JOIN opening AS o ON o.department = c.department JOIN departments AS d ON d.name = c.department
-            WHERE c.state = 'waiting' AND o.state = 'open' AND NOT {_ON_THE_TELEPHONE} AND NOT {_IS_CALLED}
+            WHERE c.state = 'waiting' AND o.state = 'open' AND NOT {ON_THE_TELEPHONE} AND NOT {_IS_CALLED}
             ORDER BY c.arrived, c.id""")
     ]
 
@@ -146,7 +148,7 @@ def begin_attempt(db: Database, callback: int) -> str | None:
     attempt = f"{ATTEMPT}{callback}-{secrets.token_hex(6)}"
     changed = db.execute(
         "UPDATE callbacks AS c SET state = 'calling', attempt = ?, result = '' "
-        f"WHERE id = ? AND state = 'waiting' AND NOT {_ON_THE_TELEPHONE} AND NOT {_IS_CALLED}",
+        f"WHERE id = ? AND state = 'waiting' AND NOT {ON_THE_TELEPHONE} AND NOT {_IS_CALLED}",
         [attempt, callback],
     ).rowcount
     return attempt if changed else None
@@ -163,7 +165,7 @@ def dial(db: Database, attempt: str, agent: str, now: datetime) -> bool:
             return False
         changed = db.execute(
             "UPDATE callbacks AS c SET attempts = attempts + 1, result = ? "
-            f"WHERE id = ? AND result = '' AND NOT {_ON_THE_TELEPHONE}",
+            f"WHERE id = ? AND result = '' AND NOT {ON_THE_TELEPHONE}",
             [str(Result.NO_ANSWER), callback.id],
         ).rowcount
         if changed:
@@ -206,11 +208,12 @@ def settle_attempt(db: Database, attempt: str, now: datetime) -> None:
         )
         if row is None:
             return
-        limit = db.execute(
-            "SELECT callback_attempts FROM departments WHERE name = ?", [row["department"]]
-        ).fetchone()
         result = Result(row["result"] or Result.NOT_DIALLED)
-        then = after_attempt(result, row["attempts"], limit[0] if limit else 1, now)
+        most = _most_attempts(db, row["department"])
+        then = after_attempt(result, row["attempts"], most, now)
+        if then.state is State.WAITING and not most:
+            _give_up(db, row, now)
+            return
         if then.state is State.WAITING:
             db.execute(
                 "UPDATE callbacks SET state = 'waiting', attempt = '', next_attempt_at = ? WHERE id = ?",
@@ -222,6 +225,17 @@ def settle_attempt(db: Database, attempt: str, now: datetime) -> None:
         close(db, row["id"], then.state, now)
         if then.state is State.NOT_REACHED:
             _tell_mailbox(db, row)
+
+
+def is_last(db: Database, callback: Callback) -> bool:
+    """Whether it is given up when the attempt that is to be dialled now fails."""
+    return callback.attempts + 1 >= _most_attempts(db, callback.department)
+
+
+def _most_attempts(db: Database, department: str) -> int:
+    """How often a department tries; 0 when there is no such department any more."""
+    row = db.execute("SELECT callback_attempts FROM departments WHERE name = ?", [department]).fetchone()
+    return int(row[0]) if row else 0
 
 
 def calling_in(db: Database) -> list[str]:
@@ -292,15 +306,26 @@ def close_after_call(db: Database, call: str, now: datetime) -> None:
 
 
 def give_up_old(db: Database, now: datetime) -> None:
-    """Give up what was promised a week ago and came to nothing, since nobody was there to call; by mail."""
+    """Give up what came to nothing within a week of opening, since nobody was there to call; by mail."""
     with exclusive(db):
-        old = db.query(
-            "SELECT * FROM callbacks WHERE state = 'waiting' AND created_at < ?",
-            [to_text(now - timedelta(days=_DAYS))],
+        old = list(
+            db.query(
+                "SELECT * FROM callbacks WHERE state = 'waiting' AND created_at < ?", [to_text(now - KEPT)]
+            )
         )
-        for row in list(old):
-            close(db, row["id"], State.NOT_REACHED, now)
-            _tell_mailbox(db, row)
+        hours = department_hours(db) if old else {}
+        for row in old:
+            promised = _night_over(db, row["department"], row["created_at"])
+            if promised is not None and give_up_at(promised, hours.get(row["department"])) <= now:
+                _give_up(db, row, now)
+
+
+def give_up_without_department(db: Database, now: datetime) -> None:
+    """Give up what nobody can call back any more since its department was removed; the office is told."""
+    with exclusive(db):
+        without = "department NOT IN (SELECT name FROM departments)"
+        for row in list(db.query(f"SELECT * FROM callbacks WHERE state = 'waiting' AND {without}")):
+            _give_up(db, row, now)
 
 
 def forget(db: Database, before: datetime) -> None:
@@ -311,6 +336,25 @@ def forget(db: Database, before: datetime) -> None:
         "AND id NOT IN (SELECT callback FROM outbox WHERE callback NOT NULL)",
         [to_text(before)],
     )
+
+
+def _night_over(db: Database, department: str, promised: str) -> datetime | None:
+    """The moment of the promise; if it was night by the switch, when that ended, None while it has not."""
+    if department in ignore_night_switch(db):
+        return from_text(promised)
+    moved = db.execute(
+        "SELECT at, differences FROM changes WHERE subject = 'night' AND at > ? ORDER BY at LIMIT 1",
+        [promised],
+    ).fetchone()
+    if moved is None:
+        return None if night_mode(db) == "night" else from_text(promised)
+    stood_at = json.loads(moved[1])[0][1]
+    return from_text(moved[0] if stood_at == "night" else promised)
+
+
+def _give_up(db: Database, row: dict[str, Any], now: datetime) -> None:
+    close(db, row["id"], State.NOT_REACHED, now)
+    _tell_mailbox(db, row)
 
 
 def _tell_mailbox(db: Database, row: dict[str, Any]) -> None:

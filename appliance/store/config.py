@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Collection
+from dataclasses import fields
 from typing import Any
 
 from sqlite_utils import Database
@@ -11,7 +12,7 @@ from sqlite_utils import Database
 from appliance.hotline.hours import Span, clock_text, read_clock
 from appliance.hotline.numbers import dialled_table
 from appliance.hotline.tickets import TicketRule
-from appliance.store import times
+from appliance.store import boxes, callbacks, times, users
 from appliance.store.changes import BY_COMMAND, Author, Difference, compare, note
 from appliance.store.config_errors import ConfigError, Problem
 from appliance.store.config_hours import write_times
@@ -78,7 +79,8 @@ def import_config(
 ) -> None:
     """Replace everything the admin sets by `config`, in one transaction, with the schedule it leads to.
 
-    Agents who stay keep their presence, new ones are offline; calls and messages are not touched.
+    Agents who stay keep their presence, new ones are offline; calls and messages are not touched. Who was to
+    be called back by a department that is gone is told to the office by mail.
     What differs is noted as a change of `by` (see `changes`), which undoes the change `undoes`.
     """
     with exclusive(db):
@@ -94,9 +96,21 @@ def import_config(
             db.table("presence").insert(presence.get(agent.name, new))
         refresh_schedule(db, times.now())
         refresh_duties(db, times.now())
+        callbacks.give_up_without_department(db, times.now())
+        _take_rights_of_the_removed(db, by)
         db.execute(
             "UPDATE config_state SET saved = saved + 1, saved_at = ?, in_force_at = '', refused = ''", [now]
         )
+
+
+def _take_rights_of_the_removed(db: Database, by: Author) -> None:
+    """Their desk boxes and users are nobody's: the next agent of that name may be another person."""
+    removed = "agent <> '' AND agent NOT IN (SELECT name FROM agents)"
+    for (serial,) in db.execute(f"SELECT serial FROM boxes WHERE {removed}").fetchall():
+        boxes.unpair(db, serial, by)
+    for name, role in db.execute(f"SELECT name, role FROM users WHERE {removed}").fetchall():
+        users.set_user(db, name, role, "", by)
+    db.execute(f"DELETE FROM pairing WHERE {removed}")
 
 
 def export_config(db: Database) -> Config:
@@ -106,13 +120,12 @@ def export_config(db: Database) -> Config:
         mail = next(db.query("SELECT * FROM mail_server"), None)
         if office is None or mail is None:
             raise ConfigError([Problem("nothing set up", 0, "")])
-        del office["id"], mail["id"]
         return Config(
             _office(office),
-            MailServer(**mail),
+            MailServer(**_known(mail, MailServer)),
             tuple(_department(db, row) for row in list(db.query("SELECT * FROM departments ORDER BY rowid"))),
-            tuple(Block(**row) for row in db.query("SELECT * FROM blocks ORDER BY rowid")),
-            tuple(Phone(**row) for row in db.query("SELECT * FROM phones ORDER BY rowid")),
+            tuple(Block(**_known(row, Block)) for row in db.query("SELECT * FROM blocks ORDER BY rowid")),
+            tuple(Phone(**_known(row, Phone)) for row in db.query("SELECT * FROM phones ORDER BY rowid")),
             tuple(_agent(db, row) for row in list(db.query("SELECT * FROM agents ORDER BY rowid"))),
             export_rotas(db),
             transfer_keys(db),
@@ -302,9 +315,15 @@ def _dialled_forms(config: Config, numbers: Collection[str]) -> dict[str, str]:
     return forms
 
 
+def _known(row: dict[str, Any], kind: type[Any]) -> dict[str, Any]:
+    """What this version knows of a row: the store may be that of a newer one, which has more columns."""
+    names = {each.name for each in fields(kind)}
+    return {name: value for name, value in row.items() if name in names}
+
+
 def _office(row: dict[str, Any]) -> Office:
     return Office(
-        **row
+        **_known(row, Office)
         | {
             "callback_countries": tuple(row["callback_countries"].split()),
             "callback_confirmation": bool(row["callback_confirmation"]),
@@ -315,11 +334,12 @@ def _office(row: dict[str, Any]) -> Office:
 
 def _department(db: Database, row: dict[str, Any]) -> Department:
     name = row["name"]
-    shortest, longest = row.pop("ticket_shortest"), row.pop("ticket_longest")
-    ticket_rule = TicketRule(shortest, longest, tuple(row.pop("ticket_prefixes").split()))
+    ticket_rule = TicketRule(
+        row["ticket_shortest"], row["ticket_longest"], tuple(row["ticket_prefixes"].split())
+    )
     spans = db.query("SELECT weekday, opens, closes FROM opening_hours WHERE department = ?", [name])
     return Department(
-        **row
+        **_known(row, Department)
         | {flag: bool(row[flag]) for flag in _DEPARTMENT_FLAGS}
         | {"extra_prompts": tuple(row["extra_prompts"].split())},
         ticket_rule=ticket_rule,
@@ -339,7 +359,7 @@ def _department(db: Database, row: dict[str, Any]) -> Department:
 def _agent(db: Database, row: dict[str, Any]) -> Agent:
     name = row["name"]
     return Agent(
-        **row,
+        **_known(row, Agent),
         departments=_column(db, "SELECT department FROM serves WHERE agent = ? ORDER BY rowid", name),
         languages=_column(db, "SELECT language FROM speaks WHERE agent = ? ORDER BY rowid", name),
     )

@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from appliance.hotline.numbers import dialled_forms, to_e164
+from appliance.hotline.numbers import SEPARATORS, dialled_forms, to_e164
 from appliance.store.changes import SECRET
 from appliance.store.database import exclusive
 from appliance.store.office import office_facts
@@ -43,6 +43,7 @@ class Number:
 
     e164: str
     pattern: re.Pattern[str]
+    in_bytes: re.Pattern[bytes]  # of a text in UTF-8
 
     def is_in(self, text: object) -> bool:
         """Whether the text has the number in it, with no further digit before or behind."""
@@ -59,8 +60,10 @@ def number_of(db: Database, text: str) -> Number:
     long = {
         form for form in dialled_forms(e164, facts.country, facts.area_code) if len(form) >= len(e164) - 3
     }
-    spaced = (r"[ /().-]*".join(map(re.escape, form)) for form in sorted(long, key=len, reverse=True))
-    return Number(e164, re.compile(rf"(?<![0-9+])(?:{'|'.join(spaced)})(?![0-9])"))
+    between = f"(?:{'|'.join(map(re.escape, SEPARATORS))})*"
+    spaced = (between.join(map(re.escape, form)) for form in sorted(long, key=len, reverse=True))
+    pattern = rf"(?<![0-9+])(?:{'|'.join(spaced)})(?![0-9])"
+    return Number(e164, re.compile(pattern), re.compile(pattern.encode()))
 
 
 def forget_in_store(db: Database, number: Number) -> Forgotten:

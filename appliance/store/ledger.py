@@ -290,6 +290,7 @@ def cursor(db: Database, name: str) -> str:
 def move_cursor(db: Database, name: str, position: str) -> None:
     """Note how far a record has been read; in the same transaction as what was read."""
     db.execute(
-        "INSERT INTO cursors VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET position = excluded.position",
+        "INSERT INTO cursors (name, position) VALUES (?, ?)"
+        " ON CONFLICT (name) DO UPDATE SET position = excluded.position",
         [name, position],
     )

@@ -592,6 +592,12 @@ CREATE TABLE own_prompts (
   in_force_at TEXT NOT NULL DEFAULT ''
 ) STRICT;
 CREATE INDEX own_prompts_newest ON own_prompts (prompt, language, id);
+CREATE VIEW own_words AS
+  SELECT a.name || '/' || o.language AS entry, o.prompt
+  FROM agents AS a JOIN own_prompts AS o ON o.prompt = 'agent-not-free-' || a.name
+  WHERE o.sound NOT NULL AND o.id = (
+    SELECT max(n.id) FROM own_prompts AS n
+    WHERE n.prompt = o.prompt AND n.language = o.language AND n.in_force_at <> '');
 CREATE TABLE attention (
   id INTEGER PRIMARY KEY,
   kind TEXT NOT NULL,

@@ -40,19 +40,19 @@ SELECT c.call, c.department, c.caller, c.caller_name, c.ticket,
     AS waited_seconds,
   EXISTS (SELECT 1 FROM callbacks AS b WHERE b.closed_at = '' AND b.department = c.department
             AND b.number = c.caller) AS called_back
-FROM calls AS c
+FROM calls AS c LEFT JOIN inbox AS i ON i.subject = 'missed:' || c.call
 WHERE c.outcome = 'hung up' AND {_WANTED.format("c")}
   AND NOT EXISTS (SELECT 1 FROM calls AS later WHERE later.caller = c.caller AND c.caller <> ''
     AND later.started_at > c.started_at AND (later.outcome IN ('talked', 'called back', 'message')
       OR later.outcome = 'hung up' AND {_WANTED.format("later")}))
   AND NOT EXISTS (SELECT 1 FROM callbacks AS b WHERE b.id = c.callback AND b.closed_at <> '')
-  AND NOT EXISTS (SELECT 1 FROM inbox WHERE subject = 'missed:' || c.call AND done_at <> '')
+  AND (coalesce(i.done_at, '') <> '') = ?
 ORDER BY since DESC, c.call DESC
 """
 
 
-def missed_callers(db: Database) -> list[MissedCaller]:
-    """The missed callers, newest first; who tried several times stands here once."""
+def missed_callers(db: Database, *, done: bool = False) -> list[MissedCaller]:
+    """The missed callers, newest first; who tried several times stands here once. `done`: those done with."""
     return [
         MissedCaller(
             call=row["call"],
@@ -64,7 +64,7 @@ def missed_callers(db: Database) -> list[MissedCaller]:
             waited_seconds=row["waited_seconds"],
             called_back=bool(row["called_back"]),
         )
-        for row in db.query(_MISSED)
+        for row in db.query(_MISSED, [done])
     ]
 
 

@@ -184,7 +184,7 @@ def put_on_cards(db: Database, devices: Mapping[str, str]) -> None:
     with exclusive(db):
         db.execute("DELETE FROM card_phones")
         for phone, device in devices.items():
-            db.execute("INSERT INTO card_phones VALUES (?, ?)", [phone, device])
+            db.execute("INSERT INTO card_phones (phone, device) VALUES (?, ?)", [phone, device])
 
 
 def card_devices(db: Database) -> list[str]:

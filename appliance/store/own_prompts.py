@@ -15,6 +15,7 @@ from appliance.store.database import exclusive
 from appliance.store.times import to_text
 
 KEPT_VERSIONS = 3
+_NOT_FREE = "agent-not-free-"  # as the view own_words has it
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +140,22 @@ def sound(db: Database, prompt: str, language: str) -> bytes | None:
         [prompt, language],
     ).fetchone()
     return row[0] if row else None
+
+
+def key_of_agent(agent: str) -> str:
+    """The prompt with which an agent says himself that he is not free."""
+    return _NOT_FREE + agent
+
+
+def agent_of(prompt: str) -> str:
+    """Whose prompt this is; '' for one of the office."""
+    return prompt.removeprefix(_NOT_FREE) if prompt.startswith(_NOT_FREE) else ""
+
+
+def words_of(db: Database, agent: str, language: str) -> str:
+    """The prompt in force with which this agent says that he is not free; '' when there is none."""
+    row = db.execute("SELECT prompt FROM own_words WHERE entry = ?", [f"{agent}/{language}"]).fetchone()
+    return str(row[0]) if row else ""
 
 
 def not_in_force(db: Database) -> list[OwnPrompt]:

@@ -121,7 +121,7 @@ def show_lamps(db: Database, lamps: Mapping[str, str], now: datetime) -> None:
     with exclusive(db):
         for name, pattern in lamps.items():
             db.execute(
-                "INSERT INTO lamps VALUES (?, ?, ?) ON CONFLICT (name) DO UPDATE "
+                "INSERT INTO lamps (name, pattern, changed_at) VALUES (?, ?, ?) ON CONFLICT (name) DO UPDATE "
                 "SET pattern = excluded.pattern, changed_at = excluded.changed_at "
                 "WHERE pattern <> excluded.pattern",
                 [name, str(pattern), to_text(now)],

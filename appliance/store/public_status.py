@@ -12,6 +12,7 @@ from appliance.hotline.estimate import expected_wait_seconds
 from appliance.hotline.public_status import UNKNOWN, DepartmentNow, Status, status_of
 from appliance.store.history import department_history
 from appliance.store.times import from_text, to_text
+from appliance.store.waiting import WAITS_NOW
 
 SUPERVISOR_SILENT = timedelta(seconds=5)
 
@@ -43,8 +44,7 @@ def public_status(db: Database, now: datetime, *, supervisor_holds_lock: bool) -
         " (SELECT count(*) FROM queue_members AS m WHERE m.queue_name = d.name) AS present,"
         " (SELECT count(*) FROM queue_members AS m WHERE m.queue_name = d.name"
         "  AND m.membername IN (SELECT value FROM json_each(?2))) AS free,"
-        " (SELECT count(*) FROM calls AS c WHERE c.department = d.name AND c.ended_at = ''"
-        "  AND c.waits_since <> '' AND c.connected_at = '') AS waiting,"
+        f" (SELECT count(*) FROM calls AS c WHERE c.department = d.name AND {WAITS_NOW}) AS waiting,"
         " (SELECT count(*) FROM callbacks AS c WHERE c.department = d.name AND c.state = 'waiting'"
         "  AND c.next_attempt_at <= ?1) AS due"
         " FROM departments AS d JOIN opening AS o ON o.department = d.name"

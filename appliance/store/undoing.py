@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from appliance.store import night, own_prompts, users
+from appliance.store import boxes, night, own_prompts, users
 from appliance.store.changes import Author, Change, Difference, change
 from appliance.store.config import ConfigError, config_of, export_config, import_config, values_of
 from appliance.store.database import exclusive
@@ -34,7 +34,10 @@ def can_undo(found: Change) -> bool:
     """Whether undoing is worth offering; whether it fits shows when it is tried."""
     return not (
         found.undone
-        or (found.subject not in ("setup", "night") and not found.subject.startswith(("user:", "prompt:")))
+        or (
+            found.subject not in ("setup", "night")
+            and not found.subject.startswith(("user:", "prompt:", "box:"))
+        )
         or (found.subject.startswith("prompt:") and not found.reference)
         or any(each.is_secret or each.path == ("setup",) for each in found.differences)
     )
@@ -59,6 +62,8 @@ def undo(db: Database, number: int, by: Author, now: datetime) -> None:
             _undo_user(db, found, by)
         elif kind == "prompt":
             _undo_prompt(db, found, by)
+        elif kind == "box":
+            _undo_box(db, found, by)
         else:
             raise CannotUndo("gone")
 
@@ -127,3 +132,13 @@ def _undo_prompt(db: Database, found: Change, by: Author) -> None:
     _, language, prompt = found.differences[0].path
     if not own_prompts.undo(db, prompt, language, found.reference, by, undoes=found.id):
         raise CannotUndo("changed since")
+
+
+def _undo_box(db: Database, found: Change, by: Author) -> None:
+    """The box is whose it was; a person who is not here any more gets none back."""
+    whose = found.differences[0]
+    is_now = db.execute("SELECT agent FROM boxes WHERE serial = ?", [whose.path[1]]).fetchone()
+    still = db.execute("SELECT 1 FROM agents WHERE name = ?", [whose.before]).fetchone()
+    if is_now is None or (is_now[0] or None) != whose.after or not (still or whose.before is None):
+        raise CannotUndo("changed since")
+    boxes.pair(db, whose.path[1], whose.before or "", by, undoes=found.id)

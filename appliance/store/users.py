@@ -23,6 +23,7 @@ IDLE_ENDS_AFTER = timedelta(hours=12)
 ENDS_AFTER = timedelta(days=7)
 _SEEN_EVERY = timedelta(minutes=5)  # an open page would otherwise write once a second
 _NAME = re.compile(r"[\w.@-]{1,40}")
+_SHORTEST_CODE = 8  # letters and digits
 
 # RFC 9106, second recommendation, with less memory: 19 MiB and 2 passes (OWASP) take 0.1 s on a Pi.
 _HASHER = PasswordHasher(time_cost=2, memory_cost=19456, parallelism=1)
@@ -142,7 +143,7 @@ def _keep_an_admin(db: Database, without: str) -> None:
 
 
 def set_password(db: Database, name: str, password: str, by: Author = BY_COMMAND) -> None:
-    """Set a password; whoever is signed in by the old one is signed out. Raises UserError or LookupError."""
+    """Set a password; sessions and links from before it let nobody in. Raises UserError or LookupError."""
     password = unicodedata.normalize("NFC", password)
     if fault := password_fault(password, name):
         raise UserError(fault)
@@ -152,6 +153,7 @@ def set_password(db: Database, name: str, password: str, by: Author = BY_COMMAND
             raise LookupError(name)
         note(db, by, f"user:{name}", [Difference(("user", name, "password"), SECRET, SECRET)])
         db.execute("DELETE FROM sessions WHERE user = ?", [name])
+        db.execute("DELETE FROM links WHERE user = ? COLLATE NOCASE AND kind = 'sign in'", [name])
         db.execute("DELETE FROM failed_sign_ins WHERE name = ?", [_folded(name)])
 
 
@@ -194,7 +196,10 @@ def begin_session(db: Database, name: str, now: datetime) -> str:
     token = secrets.token_urlsafe(32)
     with exclusive(db):
         _forget_ended(db, now)
-        db.execute("INSERT INTO sessions VALUES (?1, ?2, ?3, ?3)", [_digest(token), name, to_text(now)])
+        db.execute(
+            "INSERT INTO sessions (digest, user, began_at, seen_at) VALUES (?1, ?2, ?3, ?3)",
+            [_digest(token), name, to_text(now)],
+        )
     return token
 
 
@@ -222,15 +227,22 @@ def end_session(db: Database, token: str) -> None:
         db.execute("DELETE FROM sessions WHERE digest = ?", [_digest(token)])
 
 
-def new_link(db: Database, kind: str, expires_at: datetime, user: str = "") -> str:
+def new_link(db: Database, kind: str, expires_at: datetime, user: str = "", chosen: str = "") -> str:
     """The secret of a new link: 'sign in', 'first start', 'wall' or 'phone'.
 
-    Older ones of the kind and user end.
+    Older ones of the kind and user end. `chosen` is the code somebody has thought up for the first start; one
+    of fewer than 8 letters and digits is not taken, and one of ours is made.
     """
-    token = _typed_code() if kind == "first start" else secrets.token_urlsafe(24)
+    code = read_code(chosen)
+    if len(code.replace("-", "")) < _SHORTEST_CODE:
+        code = _typed_code()
+    token = code if kind == "first start" else secrets.token_urlsafe(24)
     with exclusive(db):
         db.execute("DELETE FROM links WHERE kind = ? AND user = ?", [kind, user])
-        db.execute("INSERT INTO links VALUES (?, ?, ?, ?)", [_digest(token), kind, user, to_text(expires_at)])
+        db.execute(
+            "INSERT INTO links (digest, kind, user, expires_at) VALUES (?, ?, ?, ?)",
+            [_digest(token), kind, user, to_text(expires_at)],
+        )
     return token
 
 
@@ -241,6 +253,14 @@ def link_user(db: Database, kind: str, token: str, now: datetime) -> str | None:
         [_digest(token), kind, to_text(now)],
     ).fetchone()
     return None if row is None else str(row[0])
+
+
+def use_link(db: Database, kind: str, token: str, now: datetime) -> str | None:
+    """For whom a link is, as in `link_user`; it opens nothing after this."""
+    with exclusive(db):
+        name = link_user(db, kind, token, now)
+        db.execute("DELETE FROM links WHERE digest = ? AND kind = ?", [_digest(token), kind])
+    return name
 
 
 def read_code(typed: str) -> str:
@@ -269,7 +289,9 @@ def first_start(db: Database) -> bool:
 def page_secret(db: Database) -> str:
     """What the page signs its cookies with; made once, so that a restart signs nobody out."""
     with exclusive(db):
-        db.execute("INSERT INTO page VALUES (1, ?) ON CONFLICT DO NOTHING", [secrets.token_hex(32)])
+        db.execute(
+            "INSERT INTO page (id, secret) VALUES (1, ?) ON CONFLICT DO NOTHING", [secrets.token_hex(32)]
+        )
         return str(db.execute("SELECT secret FROM page").fetchone()[0])
 
 

@@ -67,6 +67,9 @@ class House(Protocol):
     def on_call(self, department: Department) -> OnCall:
         """Who is rung now while the department is closed."""
 
+    def own_words(self, agent: str, language: str) -> str:
+        """The prompt with which this agent says himself that he is not free; '' when there is none."""
+
     def waited_seconds(self) -> float:
         """How long this person has been waiting for an agent, an earlier call counted; 0 after a talk."""
 

@@ -39,7 +39,7 @@ class CustomerFacts:
     somebody who is in line since `arrived`.
 
     With `confirmation` the customer must press 1 before he is connected; he is told that he had asked for
-    it, or, where the office has `ordered` it, that he had called.
+    it, or, where the office has `ordered` it, that he had called. After the `last` attempt there is none.
     """
 
     number: str
@@ -53,6 +53,7 @@ class CustomerFacts:
     destination: str
     confirmation: bool
     ordered: bool = False
+    last: bool = False
 
 
 class Attempt(Protocol):
@@ -99,7 +100,9 @@ def call_back(leg: CallerLeg, attempt: Attempt) -> None:
             if result is Result.TALKED:
                 ring = Ring.TALKED
             else:
-                agent.hears(_SENTENCES[result])
+                agent.hears(
+                    (_SENTENCES[result], "agent-last-attempt" if customer.last else "agent-tries-again")
+                )
     finally:
         attempt.over(ring)
 

@@ -120,14 +120,17 @@ def choose_department(call: Call, department: Department) -> Department:
 
 
 def ring_dialled_agent(call: Call, department: Department) -> bool:
-    """Ring the agent whose extension was dialled, if he is free; True when they have talked."""
+    """Ring the agent whose extension was dialled, if he is free; True when they have talked.
+
+    That he is not free he says himself, where he has recorded it in the caller's language.
+    """
     agent = call.leg.get("AGENT")
     if not agent:
         return False
     if ring_this_agent(call, department, agent):
         return True
     call.leg.set("AGENT", "")
-    call.hears("agent-not-free")
+    call.hears(call.house.own_words(agent, department.language) or "agent-not-free")
     return False
 
 

@@ -69,6 +69,7 @@ BOX_MODULES = (
     "func_timeout",
     "func_cut",
     "app_softhangup",
+    "app_playtones",
     "app_stack",
     "app_queue",
     "app_read",

@@ -20,7 +20,7 @@ _COMMAND_LINE: Final = "cmdline.txt"
 def install(update: Update, slots: Slots, progress: Progress = lambda _: None) -> None:
     """Write a checked update to the other slot and have it start once.
 
-    That slot's folder of the boot partition goes first and comes last. The system is read back from the card.
+    That slot's folder of the boot partition goes first and comes last. All of it is read back from the card.
     Raises UpdateError or OSError; the running slot and the choice of it are as before then.
     """
     start = _whole(update, "start")
@@ -53,20 +53,27 @@ def _write_system(update: Update, device: Path, progress: Progress) -> None:
             done += len(piece)
             progress(done / part.length)
         os.fsync(card.fileno())
-        os.posix_fadvise(
-            card.fileno(), 0, part.length, os.POSIX_FADV_DONTNEED
-        )  # from the card, not from memory
+        _forget_in_memory(card, part.length)
     seen, left = hashlib.sha256(), part.length
     with device.open("rb") as card:
         while left and (piece := card.read(min(1 << 20, left))):
             seen.update(piece)
             left -= len(piece)
     if seen.hexdigest() != part.sha256:
-        raise UpdateError(
-            "slot",
-            "Was auf die Karte geschrieben wurde, kam anders wieder heraus: Die Karte ist defekt.",
-            "What was written to the card came back different: the card is broken.",
-        )
+        raise _broken_card()
+
+
+def _broken_card() -> UpdateError:
+    return UpdateError(
+        "slot",
+        "Was auf die Karte geschrieben wurde, kam anders wieder heraus: Die Karte ist defekt.",
+        "What was written to the card came back different: the card is broken.",
+    )
+
+
+def _forget_in_memory(card: IO[bytes], length: int) -> None:
+    """What is read next comes from the card."""
+    os.posix_fadvise(card.fileno(), 0, length, os.POSIX_FADV_DONTNEED)
 
 
 def _write(card: IO[bytes], piece: bytes) -> None:
@@ -89,6 +96,10 @@ def _unpack(start: bytes, folder: Path, table: str, slot: str) -> None:
             if entry.name == _COMMAND_LINE:
                 content = command_line_for(content.decode(), table, slot).encode()
             write_through(target, content)
+            with target.open("rb") as written:
+                _forget_in_memory(written, len(content))
+                if written.read() != content:
+                    raise _broken_card()
 
 
 def command_line_for(told: str, table: str, slot: str) -> str:

@@ -22,6 +22,10 @@ enable_uart=1
 _README = """\
 Freizeichen. No screen is needed: plug in network and power, then open http://freizeichen.local
 
+Who opens the page for the first time is asked for a code: that no one else in the network takes the box over.
+Think one up, at least 8 letters or digits, and put it here in a file code.txt before the box starts. Without
+that file the box makes one up and shows it on a screen, if there is one.
+
 To get in by ssh (as root, with a key only) put a file authorized_keys with your public key here
 before the box starts. No password works on it.
 
@@ -39,7 +43,7 @@ _BOARD = re.compile(rb"raspberrypi,(?:\d[a-z0-9-]*|model-zero-2(?:-w)?)(?=\0)")
 def command_line(slot: str) -> str:
     """What the kernel of a slot is told."""
     return (
-        f"console=tty0 console=ttyS1,115200 root=PARTUUID={SIGNATURE:08x}-{SLOTS[slot]:02}"
+        f"console=ttyS1,115200 console=tty0 root=PARTUUID={SIGNATURE:08x}-{SLOTS[slot]:02}"
         f" freizeichen.data={SIGNATURE:08x}-04 panic=10 quiet systemd.getty_auto=no\n"
     )
 

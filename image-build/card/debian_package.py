@@ -17,14 +17,15 @@ SCRIPTS = Path(__file__).parents[1] / "package"
 # What belongs to the whole machine, which is somebody else's here: firewall, ssh, network, clock, slots.
 _OF_THE_CARD = (
     *("etc/hostname", "etc/nftables", "etc/ssh", "usr/lib/freizeichen/host-key"),
-    *("usr/lib/freizeichen/address-from-card", "usr/lib/systemd/dnssd", "usr/lib/systemd/journald.conf.d"),
-    *("usr/lib/systemd/network", "usr/lib/systemd/resolved.conf.d", "usr/lib/systemd/system-preset"),
-    *("usr/lib/systemd/system.conf.d", "usr/lib/systemd/timesyncd.conf.d", "usr/lib/sysctl.d"),
+    *("usr/lib/freizeichen/address-from-card", "usr/lib/freizeichen/keep-journal", "usr/lib/systemd/dnssd"),
+    *("usr/lib/systemd/journald.conf.d", "usr/lib/systemd/network", "usr/lib/systemd/resolved.conf.d"),
+    *("usr/lib/systemd/system-preset", "usr/lib/systemd/system.conf.d", "usr/lib/systemd/timesyncd.conf.d"),
+    "usr/lib/sysctl.d",
     *(
         f"usr/lib/systemd/system/{name}"
         for name in (
             *("freizeichen-ssh-door", "freizeichen-address", "freizeichen-update", "freizeichen-trial"),
-            *("freizeichen-go-back", "ssh.service.d"),
+            *("freizeichen-go-back", "freizeichen-journal", "ssh.service.d"),
         )
     ),
 )

@@ -150,16 +150,9 @@ def install_libraries(target: Path, machine: str = "aarch64") -> None:
 
 def _as_the_scripts_would(root: Path, version: str, tools: Tools) -> None:
     etc = root / "etc"
-    (root / "usr/bin/awk").symlink_to("mawk")
     if not (root / "usr/bin/python3").exists():
         (root / "usr/bin/python3").symlink_to("python3.14")
-    for name in ("passwd", "group"):
-        shutil.copy(root / f"usr/share/base-passwd/{name}.master", etc / name)
-    shutil.copy(root / "usr/share/libc-bin/nsswitch.conf", etc / "nsswitch.conf")
     shutil.copy(root / "usr/share/openssh/sshd_config", etc / "ssh/sshd_config")
-    tools.run("systemd-sysusers", f"--root={root}", environment={"SOURCE_DATE_EPOCH": "0"})
-    for name in ("passwd-", "group-", "shadow-", "gshadow-", ".pwd.lock"):
-        (etc / name).unlink(missing_ok=True)
     for folder in ("certs", "private"):
         (etc / "ssl" / folder).mkdir(parents=True, exist_ok=True)
     authorities = sorted((root / "usr/share/ca-certificates").rglob("*.crt"))
@@ -173,10 +166,23 @@ def _as_the_scripts_would(root: Path, version: str, tools: Tools) -> None:
     described = (root / "usr/lib/os-release").read_text()
     (etc / "os-release").write_text(f"{described}IMAGE_ID=freizeichen\nIMAGE_VERSION={version}\n")
     (root / "usr/lib/clock-epoch").write_text("")
-    _sounds(root / "usr/share/asterisk/sounds")
-    tools.run("systemctl", f"--root={root}", "preset-all")
+    finish_as_scripts_would(root, tools)
     for name in _NOT_STARTED:
         (etc / "systemd/system" / name).symlink_to("/dev/null")
+
+
+def finish_as_scripts_would(root: Path, tools: Tools) -> None:
+    """Users, names, sounds and what starts by itself: what the scripts of any packages would have done."""
+    etc = root / "etc"
+    (root / "usr/bin/awk").symlink_to("mawk")
+    for name in ("passwd", "group"):
+        shutil.copy(root / f"usr/share/base-passwd/{name}.master", etc / name)
+    shutil.copy(root / "usr/share/libc-bin/nsswitch.conf", etc / "nsswitch.conf")
+    tools.run("systemd-sysusers", f"--root={root}", environment={"SOURCE_DATE_EPOCH": "0"})
+    for name in ("passwd-", "group-", "shadow-", "gshadow-", ".pwd.lock"):
+        (etc / name).unlink(missing_ok=True)
+    _sounds(root / "usr/share/asterisk/sounds")
+    tools.run("systemctl", f"--root={root}", "preset-all")
     for folder in ("etc", "var"):  # as new as /usr: nothing is to be brought up to date on the first start
         (root / folder / ".updated").write_text("")
 

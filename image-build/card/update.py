@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import os
 import tarfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,13 +57,21 @@ def write_update_file(target: Path, content: Content, key: Path, work: Path, too
     parts[1].write_bytes(start_archive(content.start, content.epoch))
     steps = [step.name for step in migrations.pending(Database(memory=True))]
     manifest = manifest_of(content.version, boards_of(content.start), steps, parts)
-    text = work / "update/manifest.json"
+    write_signed(target, manifest, parts, (key, content.epoch), tools)
+
+
+def write_signed(
+    target: Path, manifest: bytes, parts: Sequence[Path], signing: tuple[Path, int], tools: Tools
+) -> None:
+    """Write an update with this manifest and these parts, signed with a key, of a time."""
+    key, epoch = signing
+    text = parts[0].with_name("manifest.json")
     text.write_bytes(manifest)
     text.with_name("manifest.json.sig").unlink(missing_ok=True)
     tools.run("ssh-keygen", "-q", "-Y", "sign", "-f", key, "-n", NAMESPACE, text)
+    signature = text.with_name("manifest.json.sig").read_bytes()
     with target.open("wb") as stream:
-        signature = text.with_name("manifest.json.sig").read_bytes()
-        write_update(stream, manifest, signature, parts, content.epoch)
+        write_update(stream, manifest, signature, parts, epoch)
 
 
 def start_archive(files: Mapping[str, bytes], epoch: int) -> bytes:

@@ -24,6 +24,7 @@ from tests.bench import (
     manager_events,
     office_page,
     resources,
+    sip_flood,
 )
 from tests.bench.bench import Bench, Row
 from tests.bench.report import Results, Told, machine, markdown, tables
@@ -39,6 +40,7 @@ ROWS: dict[str, tuple[str, Row]] = {
     "bridged": (bridged_calls.TITLE, bridged_calls.measured),
     "page": (office_page.TITLE, office_page.measured),
     "growth": (growth.TITLE, growth.measured),
+    "flood": (sip_flood.TITLE, sip_flood.measured),
 }
 
 

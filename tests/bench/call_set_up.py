@@ -56,7 +56,7 @@ def measured(bench: Bench) -> list[Figure]:
         for number in bench.rounds(TITLE):
             for side, prefix in _SIDES.items():
                 telephones = ours if side == "product" else theirs
-                seen = [_call(telephones, prefix) for _ in range(_CALLS * (3 if bench.full else 1))]
+                seen = [one_call(telephones, prefix) for _ in range(_CALLS * (3 if bench.full else 1))]
                 answers[side].append([answered for answered, _ in seen])
                 rings[side].append([rung for _, rung in seen])
             bench.done(TITLE, number)
@@ -83,7 +83,7 @@ def with_agi(bare: Bare) -> None:
     dialplan.write_text(text.replace("STORE", str(bare.settings.store)))
 
 
-def _call(telephones: Telephones, prefix: str) -> tuple[float, float]:
+def one_call(telephones: Telephones, prefix: str) -> tuple[float, float]:
     """One call until a phone rings; milliseconds until it was answered, and until then."""
     number = f"{prefix}{next(_numbers)}"
     caller = telephones.call(DIALLED, number)

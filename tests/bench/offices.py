@@ -12,7 +12,7 @@ from appliance.hotline.presence import Presence
 from appliance.prepare import prepare_box
 from appliance.settings import Settings
 from appliance.simulator.office import SimulatedOffice
-from appliance.store import people, times
+from appliance.store import config_change, people, times
 from appliance.store.config import import_config, read_config
 from appliance.store.database import open_store
 from appliance.telephony.asterisk import AsteriskInstance
@@ -86,13 +86,21 @@ def office_text(agents: int) -> str:
 class Product:
     """The whole product, with its supervisor; prompts last no time, so that what is left is the work."""
 
-    def __init__(self, folder: Path, program: AsteriskProgram, agents: int, *, silent: bool = True) -> None:
-        self.office = SimulatedOffice(folder, office_text(agents), program)
+    def __init__(
+        self,
+        folder: Path,
+        program: AsteriskProgram,
+        agents: int,
+        *,
+        silent: bool = True,
+        sip_address: str = "127.0.0.1",
+    ) -> None:
+        self.office = SimulatedOffice(folder, office_text(agents), program, sip_address=sip_address)
         self.settings = self.office.settings
         self.agents = agents
+        self._silent = silent
         if silent:
             _without_sound(self.settings.prompts)
-            _without_pause(self.asterisk, folder)
 
     @property
     def asterisk(self) -> AsteriskInstance:
@@ -112,6 +120,11 @@ class Product:
         with as_on_the_box(self.settings.state):
             self.office.start_supervisor()
         self.office.wait_for("the supervisor knows Asterisk", lambda: self.office.lamp("asterisk") == "green")
+        if self._silent:  # once the settings are in force nobody writes the dialplan any more
+            self.office.wait_for(
+                "the settings are in force", lambda: not config_change.not_in_force(self.office.db)
+            )
+            _without_pause(self.asterisk, self.office.folder)
         return _registered(self.settings, self.agents, phones_port)
 
     def everybody(self, presence: Presence = Presence.AVAILABLE, agents: Sequence[int] = ()) -> None:
@@ -223,3 +236,4 @@ def _without_pause(asterisk: AsteriskInstance, folder: Path) -> None:
     copy.write_text(text.replace(_PAUSE, " same => n,NoOp() ;"))
     main = asterisk.folder / "etc" / "extensions.conf"
     main.write_text(main.read_text().replace(str(DIALPLAN), str(copy)))
+    asterisk.ask("dialplan reload")

@@ -120,6 +120,14 @@ def test_a_full_line_is_said_and_the_caller_is_not_lost(
     nothing_is_left(office)
 
 
+def test_who_is_handed_over_to_a_code_comes_back(office: SimulatedOffice) -> None:
+    caller, anna = talks_to_anna(office)
+    asked = anna.dials("*84")
+    asked.hears("web-address")
+    anna.transfers_after_asking(asked)
+    gets_him_back(office, caller, anna)
+
+
 def test_without_the_supervisor_nobody_outside_is_dialled(office: SimulatedOffice) -> None:
     office.kill_supervisor()
     call = office.desk("anna").dials(OUTSIDE)

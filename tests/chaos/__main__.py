@@ -16,7 +16,16 @@ from rich.console import Console
 from appliance.telephony.debian_archive import PreparationError
 from appliance.telephony.sandbox import AsteriskProgram, ensure_asterisk, shown_progress
 from tests.bench.report import Results, Told, machine, markdown, tables
-from tests.chaos import crash_states, failing_writes, fuzz, kill_matrix, kills, mail_faults, weeks
+from tests.chaos import (
+    clock_jumps,
+    crash_states,
+    failing_writes,
+    fuzz,
+    kill_matrix,
+    kills,
+    mail_faults,
+    weeks,
+)
 from tests.chaos.chaos import Chaos, Part
 
 # In the order they are tried and told; a name is what the command is given.
@@ -26,6 +35,7 @@ PARTS: dict[str, tuple[str, Part]] = {
     "mail": (mail_faults.TITLE, mail_faults.measured),
     "kills": (kills.TITLE, kills.measured),
     "kill-matrix": (kill_matrix.TITLE, kill_matrix.measured),
+    "clock": (clock_jumps.TITLE, clock_jumps.measured),
     "weeks": (weeks.TITLE, weeks.measured),
     "fuzz": (fuzz.TITLE, fuzz.measured),
 }
@@ -34,7 +44,7 @@ _INTRODUCTION = """\
 
 Written by `make soak`; every part says when, where and how it was tried (`make soak ARGS=--help`, and the
 part's own module in this folder). Counts, not seconds: the same seed tries the same things, except where a
-kill or a network decides.
+kill or a network decides. Goals stay what they are, however little was tried.
 """
 
 
@@ -51,7 +61,9 @@ kill or a network decides.
 def main(
     parts: tuple[str, ...], seed: int, size: int | None, minutes: float, folder: Path, json_wanted: bool
 ) -> None:
-    """Break what can break while people are promised things; exit status 1 when a promise is broken.
+    """Break what can break while people are promised things.
+
+    The exit status is 1 when a promise is broken, or when less was tried than the goal wants.
 
     Without PARTS all are tried. Results of parts that are not tried now stay as they are.
     """

@@ -349,9 +349,8 @@ ACTS: dict[str, Callable[[Act, int], None]] = {
 }
 
 
-def main() -> None:
-    """Do one act, COUNT times (mails: all at once)."""
-    name, folder, count = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
+def do(name: str, folder: Path, count: int) -> None:
+    """Do one act so often (mails: all at once), with a mark before and behind."""
     act = Act(folder)
     tell("begin")
     for place in [count] if name == "mails" else range(count):
@@ -362,4 +361,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    do(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]))

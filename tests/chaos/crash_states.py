@@ -47,7 +47,7 @@ def measured(chaos: Chaos) -> list[Figure]:
         seen = f"of {tried} states, after {min(cuts, len(recording.operations))} of"
         seen += f" {len(recording.operations)} operations. {shown(faults)}"
         figures.append(Figure(f"{name}: broken promises", faults.total(), "", at_most=0, seen=seen.strip()))
-    figures.append(Figure("states in all", all_states, "", at_least=wanted))
+    figures.append(Figure("states in all", all_states, "", at_least=SIZE))
     figures.append(Figure("broken promises in all", all_broken, "", at_most=0))
     return figures + _against_voicemail(chaos)
 

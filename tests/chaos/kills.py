@@ -45,7 +45,7 @@ def measured(chaos: Chaos) -> list[Figure]:
         if time.monotonic() > until:
             break
     return [
-        Figure("kills", done, "", at_least=wanted,
+        Figure("kills", done, "", at_least=SIZE,
                seen=f"{cut_off} in the middle of an act; {told_in_all} promises had been made"),
         Figure("promises broken or doubled", faults.total(), "", at_most=0, seen=shown(faults)),
     ]  # fmt: skip

@@ -2,8 +2,9 @@
 
 Two agents pick up at once; callers hang up at any moment, waiting, ringing or talking. Meanwhile: presence
 changes, settings saved, the night switch, the mail server away, the store locked for longer than anybody
-waits for it, a second supervisor by mistake, the supervisor killed; in the second half nothing is killed, so
-that what the supervisor holds (threads, files, memory) can be compared. In the end the ledger must balance.
+waits for it, the disk slow, full or read-only, a second supervisor by mistake, the supervisor killed; in the
+second half nothing is killed, so that what the supervisor holds (threads, files, memory) can be compared. In
+the end the ledger must balance.
 """
 
 from __future__ import annotations
@@ -28,14 +29,18 @@ from tests.bench.comparing import Figure
 from tests.bench.offices import DIALLED, Product, as_on_the_box, running
 from tests.bench.telephones import Dialog, Telephones
 from tests.chaos.chaos import Chaos
+from tests.chaos.trace import strace_command
 
 TITLE = "Office weeks"
 SIZE = 20_000
 _AT_ONCE = 6
 _LOCKED_SECONDS = 12.0  # longer than anybody waits for the store (10 s)
+_DISK_SECONDS = 8.0
+_SLOW_MICROSECONDS = 300_000  # a card that is busy with itself
 _EVERY_SECONDS = 4.0
 _CALLER_STAYS_SECONDS = 3.0
 _SETTLES_SECONDS = 60.0
+_REGISTERED_SECONDS = 60.0  # a fifth of what they ask for, as telephones do
 
 
 class Weeks:
@@ -49,22 +54,37 @@ class Weeks:
         self.happened: dict[str, int] = {}
         self.faults: list[str] = []
         self.may_kill = True
+        self._to_happen: list[Callable[[], None]] = []
+        self._registered_at = time.monotonic()
 
     def run(self, until: float, most: int) -> None:
         """Call and break until the time is up or there were so many calls."""
         next_trouble = time.monotonic() + _EVERY_SECONDS
         while time.monotonic() < until and self.calls < most:
-            self.some_hang_up()
-            if len(self.callers) < _AT_ONCE:
-                number = f"+49170{self.chance.randrange(10**6, 10**7)}"
-                stays = time.perf_counter() + self.chance.uniform(0.05, _CALLER_STAYS_SECONDS)
-                self.callers.append((self.telephones.call(DIALLED, number), stays))
-                self.calls += 1
+            self._a_caller_comes_or_goes()
             if time.monotonic() > next_trouble:
                 self.trouble()
                 next_trouble = time.monotonic() + _EVERY_SECONDS
             self.chaos.progress(TITLE, min(99, 100 * self.calls // most))
-            time.sleep(0.01)
+
+    def calls_go_on(self, seconds: float) -> None:
+        """Callers come and go so long."""
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            self._a_caller_comes_or_goes()
+
+    def _a_caller_comes_or_goes(self) -> None:
+        self.some_hang_up()
+        if time.monotonic() > self._registered_at + _REGISTERED_SECONDS:
+            for number in (1, 2):
+                self.telephones.register(f"desk_{number}", f"geheim-desk-{number}")
+            self._registered_at = time.monotonic()
+        if len(self.callers) < _AT_ONCE:
+            number = f"+49170{self.chance.randrange(10**6, 10**7)}"
+            stays = time.perf_counter() + self.chance.uniform(0.05, _CALLER_STAYS_SECONDS)
+            self.callers.append((self.telephones.call(DIALLED, number), stays))
+            self.calls += 1
+        time.sleep(0.01)
 
     def some_hang_up(self, *, everybody: bool = False) -> None:
         """Those whose time is up; both ends, whoever is first."""
@@ -84,13 +104,15 @@ class Weeks:
             self.telephones.dialogs[:] = [each for each in self.telephones.dialogs if not each.ended_at]
 
     def trouble(self) -> None:
-        """One of the things that happen."""
-        kinds: list[Callable[[], None]] = [
-            *(self.presence, self.settings, self.night, self.mail_outage, self.second_supervisor, self.locked)
-        ]
-        if self.may_kill:
-            kinds.append(self.kill)
-        kind = self.chance.choice(kinds)
+        """The next of the things that happen: each of them once, in an order by chance, and again."""
+        if not self._to_happen:
+            kinds: list[Callable[[], None]] = [
+                *(self.presence, self.settings, self.night, self.mail_outage, self.second_supervisor),
+                *(self.locked, self.slow_disk, self.full_disk, self.read_only_disk),
+                *([self.kill] if self.may_kill else []),
+            ]
+            self._to_happen = self.chance.sample(kinds, len(kinds))
+        kind = self._to_happen.pop()
         self.happened[kind.__name__] = self.happened.get(kind.__name__, 0) + 1
         kind()
 
@@ -129,11 +151,27 @@ class Weeks:
     def locked(self) -> None:
         with closing(sqlite3.connect(self.product.settings.store, timeout=30, isolation_level=None)) as db:
             db.execute("BEGIN IMMEDIATE")
-            until = time.monotonic() + _LOCKED_SECONDS
-            while time.monotonic() < until:
-                self.some_hang_up()
-                time.sleep(0.05)
+            self.calls_go_on(_LOCKED_SECONDS)
             db.execute("ROLLBACK")
+
+    def slow_disk(self) -> None:
+        self._disk("fsync,fdatasync", f"delay_enter={_SLOW_MICROSECONDS}")
+
+    def full_disk(self) -> None:
+        self._disk("pwrite64", "error=ENOSPC", "-P", f"{self.product.settings.store}-wal")
+
+    def read_only_disk(self) -> None:
+        self._disk("pwrite64", "error=EROFS", "-P", f"{self.product.settings.store}-wal")
+
+    def _disk(self, call: str, what: str, *options: str) -> None:
+        """The supervisor's disk is so for a while; strace does that to its system calls."""
+        words = strace_command(Path(os.devnull), [])[:1]
+        words += ["-f", "-o", os.devnull, "-e", f"trace={call}", "-e", f"inject={call}:{what}", *options]
+        with subprocess.Popen(
+            [*words, "-e", "signal=none", "-p", str(self.product.supervisor_id)], stderr=subprocess.DEVNULL
+        ) as tracer:
+            self.calls_go_on(_DISK_SECONDS)
+            tracer.terminate()
 
     def kill(self) -> None:
         self.product.office.kill_supervisor()
@@ -186,6 +224,7 @@ def measured(chaos: Chaos) -> list[Figure]:
         weeks.run(started + 30 * chaos.minutes, most // 2)
         weeks.quiet()
         weeks.may_kill = False
+        weeks._to_happen = []
         for agent in ("agent1", "agent2"):
             people.set_presence(product.office.db, agent, Presence.AVAILABLE, "command", times.now())
         weeks.run(time.monotonic() + 6 * chaos.minutes, most // 2 + most // 10)  # warms up
@@ -207,7 +246,7 @@ def measured(chaos: Chaos) -> list[Figure]:
         log = (product.settings.state / "supervisor.log").read_text(errors="replace")
     happened = ", ".join(f"{count} × {name}" for name, count in sorted(weeks.happened.items()))
     return [
-        Figure("calls", weeks.calls, "", at_least=most, seen=f"meanwhile {happened}"),
+        Figure("calls", weeks.calls, "", at_least=SIZE, seen=f"meanwhile {happened}"),
         Figure("calls without a record", max(0, weeks.answered - on_record), "", at_most=0, seen=outcomes),
         Figure("faults of the ledger", len(faults), "", at_most=0, seen=str(faults[:2])),
         Figure("callers not answered, channels or calls left over", len(weeks.faults), "", at_most=0,

@@ -23,11 +23,14 @@ from appliance.telephony.sandbox import shown_progress
 from appliance.updating.slots import START_ONCE
 from card.filesystems import PARTITIONS
 from card.packages import Tools
+from tests.image.captured import LONGEST_BYTES
 
 BOX = "10.0.2.15"
 """The address the box has, by DHCP or fixed."""
 OUTSIDE = "10.0.2.2"
 """The address of this machine as the box sees it."""
+WATCHDOG = "i6300esb"
+"""The watchdog of the emulated machine; a Pi has one of its own."""
 _CARD_BYTES = 4 * 1024**3
 _BLOCK = 1024 * 1024
 _SHOWN = "systemd.journald.forward_to_console=1 systemd.journald.max_level_console=info"
@@ -161,12 +164,15 @@ class Card:
 
         With `log`, every write and flush is noted there as it reaches the card (`written_blocks.py`).
         """
-        settings = self._taken_settings()
-        slot = settings["os_prefix"]
-        parts = {name: self._folder / name for name in ("vmlinuz", "initramfs")}
-        for name, file in parts.items():
-            file.write_bytes(self.read_boot(slot + name))
+        slot = self._taken_settings()["os_prefix"]
         told = self.read_boot(f"{slot}cmdline.txt").decode().strip().replace("quiet", "loglevel=6")
+        self.start(self.read_boot(f"{slot}vmlinuz"), self.read_boot(f"{slot}initramfs"), told, log)
+
+    def start(self, kernel: bytes, first: bytes, told: str, log: Path | None = None) -> None:
+        """Start this kernel and first system, told this, whatever the card says."""
+        parts = {name: self._folder / name for name in ("vmlinuz", "initramfs")}
+        for name, content in zip(parts, (kernel, first), strict=True):
+            parts[name].write_bytes(content)
         self._boots += 1
         forwarded = f"hostfwd=tcp:127.0.0.1:{self.page}-{BOX}:80,hostfwd=tcp:127.0.0.1:{self._ssh}-{BOX}:22"
         root = self._trees["emulator"]
@@ -182,7 +188,11 @@ class Card:
                     *("-append", f"{told} console=ttyAMA0 {_SHOWN}"),
                     *_drive(self.file, log),
                     *("-netdev", f"user,id=net,{forwarded},hostfwd=udp:127.0.0.1:{self.sip}-{BOX}:5060"),
-                    *("-device", "virtio-net-pci,netdev=net,romfile="),
+                    *("-device", "virtio-net-pci,netdev=net,romfile=", "-device", WATCHDOG),
+                    *(
+                        "-object",
+                        f"filter-dump,id=seen,netdev=net,file={self.capture},maxlen={LONGEST_BYTES}",
+                    ),
                 ],
                 stdin=subprocess.DEVNULL,
                 stdout=said,
@@ -196,6 +206,11 @@ class Card:
     def console(self) -> Path:
         """What this start printed."""
         return self._folder / f"console-{self._boots}.log"
+
+    @property
+    def capture(self) -> Path:
+        """The packets of this start (`captured.py`)."""
+        return self._folder / f"network-{self._boots}.pcap"
 
     def printed(self) -> bytes:
         """All that this start has printed so far."""

@@ -10,6 +10,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from make_image import FIGURES, different
 
 from card.bill_of_materials import bill_of_materials, imager_list
 from card.boot_files import SLOTS, command_line
@@ -181,3 +182,18 @@ def test_the_key_of_ssh_is_made_once_and_whole(tmp_path: Path) -> None:
     made = key.read_text()
     assert make_key("0") == 0
     assert key.read_text() == made
+
+
+def test_what_differs_between_two_makings_is_named(tmp_path: Path) -> None:
+    made, before = tmp_path / "made", tmp_path / "before"
+    for folder in (made, before):
+        folder.mkdir()
+        (folder / "card.img.xz").write_bytes(b"the same")
+        (folder / "card.update").write_bytes(b"signed")
+    assert different(made, before) == []
+    (made / FIGURES).write_text("it took longer")
+    (before / "of an older version").write_text("")
+    assert different(made, before) == []
+    (made / "card.update").write_bytes(b"SIGNED")
+    (made / "new.deb").write_bytes(b"")
+    assert different(made, before) == ["card.update", "new.deb"]

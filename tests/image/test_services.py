@@ -99,7 +99,7 @@ def test_asterisk_starts_again_without_preparing(box: Booted) -> None:
             and box.shows("asterisk", "ActiveState") == "active"
         ),
     )
-    assert box.shows("freizeichen-prepare", "ConditionResult") == "no"
+    assert box.shows("freizeichen-prepare", "Result") == "exec-condition"
     box.wait_for("the supervisor has found it", lambda: "Takes" in box.shows("freizeichen", "StatusText"))
     assert box.shows("freizeichen", "NRestarts") == "0"
 

@@ -23,8 +23,9 @@ HIGHEST = {
     "freizeichen-web.service": 1.0,
     "freizeichen-prepare.service": 1.0,
 }
-# Those of root's that run for moments: an update is written, a new system is chosen, a door is opened.
+# Those of root's: an update is written, a new system is chosen, a door is opened, the journal is copied.
 OF_ROOT = {
+    "freizeichen-journal.service": 2.0,
     "freizeichen-update.service": 5.0,
     "freizeichen-trial.service": 5.0,
     "freizeichen-address.service": 2.0,
@@ -152,9 +153,8 @@ def test_asterisk_waits_for_nobody() -> None:
     ).split()
     assert set(waits_for) == {"freizeichen-prepare.service"}
     # which is skipped once this version has prepared everything
-    condition = unit("freizeichen-prepare.service")["Unit"]["ConditionPathExists"]
-    assert condition.startswith("!")
-    assert unit("freizeichen-prepare.service")["Service"]["ExecStart"].split()[1] == condition[1:]
+    preparing = unit("freizeichen-prepare.service")["Service"]
+    assert preparing["ExecStart"].split()[1:] == preparing["ExecCondition"].split()[1:]
 
 
 def test_the_commands_that_are_started_exist() -> None:
@@ -290,20 +290,37 @@ def test_no_records_yet_is_no_error(tmp_path: Path) -> None:
     assert not (tmp_path / "nothing").exists()
 
 
-def test_preparing_marks_this_version_and_no_other(tmp_path: Path) -> None:
+def test_everything_is_prepared_once_for_each_version_and_each_settings_of_the_box(tmp_path: Path) -> None:
     programs, state = tmp_path / "programs", tmp_path / "state"
     for folder in (programs, state):
         folder.mkdir()
-    program = programs / "freizeichen"
-    mark = state / "prepared-2"
+    mark, settings = state / "prepared-2", tmp_path / "box.toml"
     (state / "prepared-1").touch()
-    for status in (1, 0):
+
+    def starts(status: int = 0) -> bool:
+        """Whether it is prepared at this start, with a program that ends so."""
+        program = programs / "freizeichen"
         program.write_text(f'#!/bin/sh\n[ "$*" = prepare ] && exit {status}\n')
         program.chmod(0o755)
-        done = subprocess.run(
-            [TREE / "usr/lib/freizeichen/prepare", mark],
-            env={"PATH": f"{programs}:/usr/bin:/bin"},
-            check=False,
+        is_unprepared, prepare = (
+            [TREE / "usr/lib/freizeichen" / name, mark, settings] for name in ("is-unprepared", "prepare")
         )
-        assert done.returncode == status
+        if subprocess.run(is_unprepared, check=False).returncode:
+            return False
+        environment = {"PATH": f"{programs}:/usr/bin:/bin"}
+        assert subprocess.run(prepare, env=environment, check=False).returncode == status
         assert [file.name for file in state.iterdir()] == (["prepared-2"] if status == 0 else [])
+        return True
+
+    assert starts(1)
+    assert starts()
+    assert not starts()
+    settings.write_text("sip_port = 5060\n")
+    assert starts(1)
+    assert starts()
+    assert not starts()
+    settings.write_text("sip_port = 5070\n")
+    assert starts()
+    settings.unlink()
+    assert starts()
+    assert not starts()

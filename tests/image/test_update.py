@@ -9,6 +9,7 @@ import tarfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from appliance.cli import main
 from appliance.settings import Settings
 from appliance.status import look, troubles
 from appliance.store.database import open_store
+from appliance.updating import install as installing
 from appliance.updating import slots as card
 from appliance.updating.install import command_line_for, install
 from appliance.updating.progress import UpdateState, folder_in, read_state, take_wish, wish_for, write_state
@@ -41,6 +43,14 @@ BOARD = "raspberrypi,4-model-b"
 SYSTEM = bytes(range(256)) * 9000  # more than two pieces
 FOLDER = {"vmlinuz": b"kernel", "overlays/README": b"", "cmdline.txt": command_line("a").encode()}
 STEPS = ("m001_office", "m002_state")
+CALLBACK = (
+    "INSERT INTO callbacks (call, department, language, number, name, ticket, arrived, created_at,"
+    " next_attempt_at, state) VALUES ('1', 'support', 'de', '+49931', '', '', '', '', '', '{}')"
+)
+LAMPS = (
+    "INSERT INTO lamps VALUES ('supervisor', 'green', '2026-01-01T11:59:58.000Z'),"
+    " ('{}', '{}', '2026-01-01T11:00:00.000Z')"
+)
 
 
 @pytest.fixture(scope="session")
@@ -279,6 +289,21 @@ def test_a_file_changed_after_it_was_checked_starts_nothing(
     with pytest.raises(UpdateError):
         install(update, machine.slots())
     assert not (machine.boot / "b").exists()
+    assert not (machine.boot / "tryboot.txt").exists()
+    assert machine.firmware.asked == 0
+    assert machine.mounted[-1] == "ro"
+
+
+def test_a_kernel_that_comes_back_different_from_the_card_is_never_started(
+    signer: Signer, machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def write(file: Path, content: bytes) -> None:
+        card.write_through(file, b"?" + content[1:] if file.name == "vmlinuz" else content)
+
+    monkeypatch.setattr(installing, "write_through", write)
+    with pytest.raises(UpdateError) as caught:
+        install(checked_update(signer.update(tmp_path / "u"), signer.box), machine.slots())
+    assert caught.value.reason == "slot"
     assert not (machine.boot / "tryboot.txt").exists()
     assert machine.firmware.asked == 0
     assert machine.mounted[-1] == "ro"
@@ -555,21 +580,57 @@ def test_a_system_on_trial_is_chosen_only_when_all_of_it_answers(
     assert not update_command.ON_TRIAL.exists()
 
 
-def test_the_restart_waits_for_the_end_of_the_last_call(state: Path) -> None:
-    store = state / "freizeichen.db"
-    assert update_command.calls_going_on(store) == 0
-    db = open_store(store)
-    db.execute("INSERT INTO calls (call, dialled, started_at) VALUES ('1', '', '2026-01-01T00:00:00.000Z')")
-    assert update_command.calls_going_on(store) == 1
-    db.execute("UPDATE calls SET ended_at = '2026-01-01T00:01:00.000Z'")
-    assert update_command.calls_going_on(store) == 0
+@pytest.mark.parametrize(
+    ("talks", "order"),
+    [
+        (False, "SELECT 1"),
+        (True, "INSERT INTO calls (call, dialled, started_at) VALUES ('1', '', '2026-01-01T00:00:00.000Z')"),
+        (
+            False,
+            "INSERT INTO calls (call, dialled, started_at, ended_at, outcome)"
+            " VALUES ('1', '', '2026-01-01T00:00:00.000Z', '2026-01-01T00:01:00.000Z', 'talked')",
+        ),
+        (True, CALLBACK.format("calling")),
+        (False, CALLBACK.format("waiting")),
+        (True, LAMPS.format("agent:anna", "red")),
+        (False, LAMPS.format("agent:anna", "green")),
+        (True, LAMPS.format("line:isdn", "on")),
+        (False, LAMPS.format("line:isdn", "off")),
+        (False, LAMPS.format("line:isdn", "on").replace("11:59:58", "11:50:00")),
+    ],
+)
+def test_the_restart_waits_until_nobody_talks(state: Path, talks: bool, order: str) -> None:
+    db = open_store(state / "freizeichen.db")
+    db.conn.executescript(order)
     db.close()
+    now = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
+    assert update_command.somebody_talks(state / "freizeichen.db", now) is talks
+
+
+@pytest.mark.parametrize(
+    ("word", "slot", "running", "becomes"),
+    [
+        ("none", "", "a", "none"),
+        ("refused", "b", "a", "refused"),
+        ("writing", "b", "a", "fell back"),
+        ("trying", "b", "a", "fell back"),
+        ("trying", "b", "b", "done"),  # the power failed between choosing it and saying so
+        ("done", "b", "b", "done"),
+        ("done", "b", "a", "fell back"),
+    ],
+)
+def test_where_the_chosen_system_runs_it_is_said_which_one_that_is(
+    word: str, slot: str, running: str, becomes: str
+) -> None:
+    before = UpdateState(word, "2.0-abc", slot=slot)
+    assert update_command.where_the_chosen_system_runs(before, lambda: running).word == becomes
 
 
 def test_what_did_not_hold_needs_attention(state: Path) -> None:
     db = open_store(state / "freizeichen.db")
     for word, expected in (("done", []), ("trying", []), ("fell back", ["update"])):
-        write_state(state, update_command.fell_back(UpdateState(version="2.0-abc")).with_word(word))
+        given_up = update_command.where_the_chosen_system_runs(UpdateState("writing", "2.0-abc"), lambda: "a")
+        write_state(state, given_up.with_word(word))
         found = troubles(look(db, Settings(state), frozenset()))
         assert [trouble.kind for trouble in found if trouble.kind == "update"] == expected
     told = next(trouble for trouble in found if trouble.kind == "update")

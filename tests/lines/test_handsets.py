@@ -35,6 +35,20 @@ def talks_about_him(laboratory: Laboratory, otto: Handset) -> Handset:
     return olga
 
 
+def asks_in_vain(laboratory: Laboratory, otto: Handset, dialled: str) -> None:
+    """He dials nothing, a number nobody has, or a colleague who does not want the caller."""
+    otto.flashes()
+    otto.hears_tone()
+    if not dialled:
+        return
+    otto.presses(dialled)
+    if dialled == "29":
+        otto.hears("internal-unknown")
+    else:
+        talks_about_him(laboratory, otto).hangs_up()
+    otto.hears_tone()
+
+
 def ends_with(laboratory: Laboratory, caller: LineCaller, phone: Handset) -> None:
     """They talk, the agent hangs up, and it was one call that ended in a talk."""
     talk(laboratory, caller, phone)
@@ -84,24 +98,20 @@ def test_both_hang_up_while_they_talk_about_him(laboratory: Laboratory) -> None:
     gets_him_back(laboratory, caller, otto)
 
 
-@pytest.mark.xfail(reason="who picks up again hears the caller, who does not hear him: decision 19")
-def test_a_colleague_who_does_not_want_him_leaves_him_with_the_one_who_asked(laboratory: Laboratory) -> None:
-    """Also when that one hangs up, too: his telephone rings, and the caller is there."""
+@pytest.mark.parametrize("dialled", ["", "29", "25"])
+def test_with_nobody_reached_a_flash_leads_back(laboratory: Laboratory, dialled: str) -> None:
     caller, otto = talks_to_otto(laboratory, "01701234513")
-    asks(otto, "25")
-    talks_about_him(laboratory, otto).hangs_up()
-    laboratory.wait_for("the second call is over", lambda: "!internal!" not in laboratory.calls())
-    otto.hangs_up()
-    otto.answers()
-    ends_with(laboratory, caller, otto)
-
-
-def test_a_flash_leads_back_from_a_number_there_is_not(laboratory: Laboratory) -> None:
-    caller, otto = talks_to_otto(laboratory, "01701234514")
-    asks(otto, "29")
-    otto.hears("internal-unknown")
+    asks_in_vain(laboratory, otto, dialled)
     otto.flashes()
     ends_with(laboratory, caller, otto)
+
+
+@pytest.mark.parametrize("dialled", ["", "29", "25"])
+def test_with_nobody_reached_who_hangs_up_gets_him_back(laboratory: Laboratory, dialled: str) -> None:
+    caller, otto = talks_to_otto(laboratory, "01701234514")
+    asks_in_vain(laboratory, otto, dialled)
+    otto.hangs_up()
+    gets_him_back(laboratory, caller, otto)
 
 
 def test_codes_are_dialled_on_an_analogue_telephone(laboratory: Laboratory) -> None:

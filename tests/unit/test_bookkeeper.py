@@ -14,7 +14,7 @@ import pytest
 from sqlite_utils import Database
 
 from appliance.bookkeeper import Bookkeeper
-from appliance.store import callbacks, ledger
+from appliance.store import callbacks, ledger, outbox
 from appliance.store.database import open_store
 from appliance.store.times import to_text
 from tests.unit.seed import seeded_store
@@ -246,3 +246,25 @@ def test_the_end_of_a_call_is_entered_as_a_whole_or_not_at_all(
     assert refused
     assert books.steps("1.1") == ["rang in", "cut off", "ended"]
     assert ledger.check(books.db, alive=frozenset()) == []
+
+
+def test_a_record_that_can_never_be_entered_is_left_out_whole_and_the_next_calls_are_entered(
+    books: Books, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A mail about this callback is in the outbox already, who knows why: there is no second one."""
+    request = books.owes()
+    books.db.execute("UPDATE departments SET callback_attempts = 1")
+    attempt = books.begun(request, dialled=True)
+    outbox.put(books.db, "callback", request, "before", ("t@x.example", "de"))
+    books.written(
+        record("LINKEDID_END", attempt),
+        record("INCOMING", "7.0", "093155510"),
+        record("LINKEDID_END", "7.0"),
+    )
+    with working(books.bookkeeper):
+        until(lambda: ledger.story(books.db, "7.0")[-1:] and not ledger.open_calls(books.db))
+    assert books.db.execute("SELECT outcome FROM calls WHERE call = '7.0'").fetchone() == ("hung up",)
+    assert books.row(request)["state"] == "calling", "nothing of it is entered"
+    assert [each.getMessage() for each in caplog.records] == [
+        f"the bookkeeper leaves out LINKEDID_END of call {attempt}"
+    ]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -17,8 +18,10 @@ from appliance.hotline.callbacks import (
     Result,
     State,
     after_attempt,
+    give_up_at,
     line_has_room,
 )
+from appliance.hotline.hours import Hours, Span, SpecialDays
 from appliance.hotline.matching import WaitingCaller, ahead_of, match
 from appliance.hotline.presence import Agent, PhoneState, Presence
 
@@ -233,3 +236,28 @@ def test_a_callback_stands_where_the_same_person_waiting_would_have_stood(
 ) -> None:
     """Who is served when and by whom does not depend on who holds the line and who is called back."""
     assert service(crowd, office, waits_or_is_called_back) == service(crowd, office, waits)
+
+
+BERLIN = ZoneInfo("Europe/Berlin")
+WEEK = tuple(Span(day, 480, 1020) for day in range(5))  # Monday to Friday, 8 to 17
+LONG_HOLIDAYS = Hours(WEEK, BERLIN, (SpecialDays(date(2026, 12, 23), date(2027, 1, 6)),))
+
+
+@pytest.mark.parametrize(
+    ("promised", "hours", "given_up"),
+    [
+        ("2026-12-22 16:00", LONG_HOLIDAYS, "2026-12-29 16:00"),  # open: nobody was there all the same
+        ("2026-12-23 09:00", LONG_HOLIDAYS, "2027-01-14 08:00"),
+        ("2026-11-20 17:00", LONG_HOLIDAYS, "2026-11-30 08:00"),  # on Friday evening
+        ("2026-12-23 09:00", None, "2026-12-30 09:00"),
+        ("2026-12-23 09:00", Hours((), BERLIN), "2026-12-30 09:00"),  # never again
+    ],
+)
+def test_a_promise_is_kept_for_a_week_from_the_first_opening_on(
+    promised: str, hours: Hours | None, given_up: str
+) -> None:
+    assert give_up_at(berlin(promised), hours) == berlin(given_up)
+
+
+def berlin(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=BERLIN).astimezone(UTC)

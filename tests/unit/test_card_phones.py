@@ -76,3 +76,4 @@ def test_only_desk_phones_hand_callers_over_by_hook_flash() -> None:
     ):
         found = settings_of(text, channel)
         assert (found["transfer"], found["threewaycalling"], found["setvar"]) == (flash, flash, context)
+        assert found["immediate"] == flash, "its second call must have begun when it is hung up"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sqlite_utils import Database
 
-from appliance.store import changes, night, own_prompts, people, times, users
+from appliance.store import boxes, changes, night, own_prompts, people, times, users
 from appliance.store.changes import BY_COMMAND, BY_PANEL, SECRET, Author, Difference, by_page
 from appliance.store.config import export_config, import_config, read_config
 from appliance.store.database import open_store
@@ -209,3 +209,25 @@ def test_a_change_that_is_gone_and_changes_that_are_old(db: Database) -> None:
     changes.forget(db, times.now())
     assert changes.newest(db, 10) == []
     assert people.agents(db)
+
+
+def test_a_box_is_whose_it_was_again(db: Database) -> None:
+    boxes.note_there(db, "0a0a", "/dev/x", "1", times.now())
+    boxes.pair(db, "0a0a", "anna")
+    paired = last(db).id
+    take_back(db, paired)
+    assert boxes.all_boxes(db)[0].agent == ""
+    assert last(db).undoes == paired
+    assert refusal(db, paired).reason == "undone already"
+
+
+def test_a_box_that_is_somebody_elses_by_now_stays_that(db: Database) -> None:
+    boxes.note_there(db, "0a0a", "/dev/x", "1", times.now())
+    boxes.pair(db, "0a0a", "anna")
+    paired = last(db).id
+    boxes.pair(db, "0a0a", "bert")
+    assert refusal(db, paired).reason == "changed since"
+    unpaired = last(db).id
+    with db.conn:
+        db.execute("DELETE FROM agents WHERE name = 'anna'")
+    assert refusal(db, unpaired).reason == "changed since", "it was of somebody who is not here any more"

@@ -16,7 +16,7 @@ from click.testing import CliRunner
 from appliance.cli import main
 from appliance.settings import Settings
 from appliance.status import complaints, look
-from appliance.store import night, times
+from appliance.store import night, outbox, times
 from appliance.store.changes import by_page
 from appliance.store.liveness import Alive
 from appliance.telephony.prompts.install import MissingPrompts
@@ -129,6 +129,17 @@ def test_status_tells_of_a_forgotten_night_switch(tmp_path: Path) -> None:
     assert any("auf Nacht" in told for told in complaints(state, "de"))
 
 
+def test_status_tells_of_a_watchdog_that_is_off(tmp_path: Path) -> None:
+    settings = Settings(tmp_path, manager_port=1)
+    db = seeded_store(settings.store)
+    state = look(db, settings, None)
+    db.close()
+    for counts, told in ((True, False), (None, False), (False, True)):
+        now = state | {"watchdog_counts": counts}
+        assert any("Watchdog des Geräts ist aus" in sentence for sentence in complaints(now, "de")) is told
+        assert any("watchdog is off" in sentence for sentence in complaints(now, "en")) is told
+
+
 def test_status_tells_of_recordings_nobody_takes(tmp_path: Path) -> None:
     settings = Settings(tmp_path, manager_port=1)  # nobody answers there
     settings.recordings.mkdir(parents=True)
@@ -149,6 +160,30 @@ def test_status_tells_of_recordings_nobody_takes(tmp_path: Path) -> None:
         assert unreadable in told
     quiet = complaints(state | {"recordings_stuck": 0, "recordings_unreadable": 0}, "en")
     assert not [sentence for sentence in quiet if "recording" in sentence]
+
+
+def test_status_says_which_of_the_mails_that_wait_have_a_message(tmp_path: Path) -> None:
+    settings = Settings(tmp_path, manager_port=1)  # nobody answers there
+    db = seeded_store(settings.store)
+    message = db.execute(
+        "INSERT INTO messages (call, department, caller, caller_name, recorded_at, seconds, sound)"
+        " VALUES ('1.1', 'support', '', '', '2026-11-24T12:00:00.000Z', 3, '1.1.mp3')"
+    ).lastrowid
+    report = db.execute(
+        "INSERT INTO weekly_reports (last_day, noticed_at) VALUES ('2026-11-22', '')"
+    ).lastrowid
+    outbox.put(db, "message", message, "message", ("t@x.example", "de"))
+    outbox.put(db, "weekly_report", report, "week", ("t@x.example", "de"))
+    state = look(db, settings, None)
+    db.close()
+    assert (state["mails_undelivered"], state["messages_undelivered"]) == (2, 1)
+    assert any(
+        "2 Mail(s) warten" in told and "davon 1 mit einer Nachricht" in told
+        for told in complaints(state, "de")
+    )
+    assert any(
+        "2 mail(s) wait" in told and "1 of them with a message" in told for told in complaints(state, "en")
+    )
 
 
 def test_preparing_without_an_asterisk_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -199,6 +199,7 @@ class House:
     by: Colleague | None = None
     left_alone: list[bool] = field(default_factory=list)
     handed_over_to: list[str] = field(default_factory=list)
+    words: dict[tuple[str, str], str] = field(default_factory=dict)
     prompts = Path("/prompts")
     recording = Path("/recordings/1.0.wav")
 
@@ -230,6 +231,9 @@ class House:
 
     def on_call(self, _department: Department) -> OnCall:
         return self.duty
+
+    def own_words(self, agent: str, language: str) -> str:
+        return self.words.get((agent, language), "")
 
     def transfer_target(self, _dialled: str, _department: Department) -> Target | None:
         return self.target
@@ -711,6 +715,20 @@ def test_who_dialled_an_agent_gets_somebody_else_when_that_one_does_not_answer()
     assert leg.variables["AGENT"] == "", "the floor must not ring him again"
 
 
+@pytest.mark.parametrize(
+    ("language", "said"), [("de", "agent-not-free-anna"), ("en", "agent-not-free")], ids=["his", "another"]
+)
+def test_who_has_recorded_it_says_himself_that_he_is_not_free(language: str, said: str) -> None:
+    leg, house = takes(
+        chances=[NOBODY, BERT],
+        dials=["ANSWER"],
+        variables={"AGENT": "anna"},
+        words={("anna", language): "agent-not-free-anna"},
+    )
+    assert leg.heard() == ["greeting", said]
+    assert house.asked_for == ["anna", ""]
+
+
 def test_when_it_opens_again_is_said_behind_closed() -> None:
     closed = replace(SUPPORT, is_open=False, reopening=("reopens-tomorrow", "hour-8"))
     leg, _ = takes(at_number=closed)
@@ -892,7 +910,13 @@ def test_how_dialling_the_customer_ended(dial: str, confirmation: bool, result: 
     assert (attempt.results, attempt.rings) == ([result], [ring])
     sentences = {Result.BUSY: "agent-customer-busy", Result.NOT_CONFIRMED: "agent-customer-machine"}
     if result is not Result.TALKED and not leg.hung_up:
-        assert leg.heard()[-1] == sentences.get(result, "agent-customer-no-answer")
+        assert leg.heard()[-2:] == [sentences.get(result, "agent-customer-no-answer"), "agent-tries-again"]
+
+
+def test_after_the_last_attempt_the_agent_hears_that_nobody_tries_again() -> None:
+    leg = Leg([*[""] * 15, "1"], dials=["BUSY"])
+    attempts(leg, Attempt(replace(CUSTOMER, last=True)))
+    assert leg.heard()[-2:] == ["agent-customer-busy", "agent-last-attempt"]
 
 
 def test_the_agent_hears_whom_it_is_about_and_presses_1() -> None:

@@ -14,8 +14,10 @@ import pytest
 from sqlite_utils import Database
 
 from appliance import forgetting
+from appliance.bookkeeper import CURSOR, Bookkeeper
 from appliance.forgetting import factory_reset, forget_number, forget_old, hide
 from appliance.granting import grant
+from appliance.hotline.numbers import SEPARATORS
 from appliance.settings import Settings
 from appliance.store import changes, inbox, ledger, times, users, wishes
 from appliance.store.changes import SECRET, Difference, by_page
@@ -222,6 +224,19 @@ def test_a_longer_number_is_another_one(tmp_path: Path, db: Database) -> None:
     assert file.read_text() == "0176123456789 10176 12345678 xxxxxxxxxxxxxx, xxxxxxxxxxxxx."
 
 
+def test_it_is_found_with_whatever_people_write_between_the_digits(tmp_path: Path, db: Database) -> None:
+    written = [between.join(("0176", "123", "45678")) for between in SEPARATORS]
+    file, number = tmp_path / "messages", number_of(db, HIS)
+    file.write_text("".join(f"Grüße von {text}, Tschüß\n" for text in written), "utf-8")
+    hide(file, lambda _: False, number)
+    assert file.read_text("utf-8").splitlines() == [
+        f"Grüße von {'x' * len(text.encode())}, Tschüß" for text in written
+    ]
+    for text in written:
+        assert number_of(db, text) == number
+        assert number.is_in(f"Schwester von {text}, Grüße")
+
+
 def test_a_line_that_comes_meanwhile_is_not_lost(tmp_path: Path, db: Database) -> None:
     file = tmp_path / "records.csv"
     file.write_text(record("her.1", "", "", 1.0))
@@ -281,7 +296,6 @@ def test_after_the_retention_time_nothing_is_in_any_file_but_what_is_owed(
     orphan.write_bytes(b"Erika Muster")
     for file in (orphan, settings.recordings / "his.1.unreadable"):
         os.utime(file, (LONG_AGO.timestamp(), LONG_AGO.timestamp()))
-    (settings.call_records.parent / "messages").unlink()
     for file in settings.call_records.parent.glob("*.csv"):
         lines = file.read_text("utf-8").splitlines(keepends=True)
         file.write_text("".join(lines[: len(lines) // 2]), "utf-8")
@@ -316,6 +330,37 @@ def test_what_is_owed_and_what_is_young_stays(db: Database, settings: Settings) 
     assert {call for (call,) in db.execute("SELECT call FROM messages").fetchall()} >= {"his.2", "her.2"}
     young = settings.call_records.read_text("utf-8").splitlines()[4:]
     assert all("xxx" not in line for line in young)
+
+
+@pytest.mark.parametrize("has_read", [True, False])
+def test_no_caller_comes_back_after_a_factory_reset(
+    db: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch, has_read: bool
+) -> None:
+    """The bookkeeper reads Asterisk's records ten times a second, also in the middle of it."""
+
+    def keep_books(*_: object) -> None:
+        bookkeeper = Bookkeeper(settings.store, settings.call_records, take_message=lambda _: False)
+        bookkeeper.start()
+        bookkeeper.stop()  # when everything is read
+
+    for table in ("outbox", "messages", "steps", "calls"):
+        db.execute(f"DELETE FROM {table}")
+    incoming = (
+        f'"USER_DEFINED","INCOMING","{times.now().timestamp()}","7.1","PJSIP/line-1","{HIS}","","0931",""\n'
+    )
+    settings.call_records.write_text(incoming)
+    if has_read:
+        keep_books()
+    assert db.execute("SELECT count(*) FROM calls").fetchone() == (int(has_read),)
+    read_to = ledger.cursor(db, CURSOR)
+    monkeypatch.setattr(forgetting, "_remove_left_backups", lambda *_: None if has_read else keep_books())
+    factory_reset(db, settings)
+    assert not has_read or ledger.cursor(db, CURSOR) == read_to, "what was read is passed over"
+    keep_books()
+    assert db.execute("SELECT (SELECT count(*) FROM calls), (SELECT count(*) FROM steps)").fetchone() == (
+        0,
+        0,
+    )
 
 
 def test_a_factory_reset_leaves_an_empty_box(db: Database, settings: Settings) -> None:

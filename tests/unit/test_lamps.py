@@ -37,6 +37,7 @@ FREE = Agent(
         ({"phone_state": PhoneState.UNREACHABLE}, Pattern.AMBER_BLINKING),
         ({"presence": Presence.AWAY}, Pattern.OFF),
         ({"presence": Presence.AWAY, "reason": "no answer"}, Pattern.AMBER_BLINKING),
+        ({"presence": Presence.AWAY, "reason": "unreachable"}, Pattern.AMBER_BLINKING),
         ({"presence": Presence.OFFLINE, "phone_state": PhoneState.UNREACHABLE}, Pattern.OFF),
     ],
 )

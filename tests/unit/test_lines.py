@@ -487,6 +487,7 @@ def test_a_handset_dials_digit_by_digit(cards: list[Card]) -> None:
     """Each complete number goes on to what all phones dial; what could be longer is waited for."""
     desk = DahdiLine("desk", LineKind.FXS, (3,), card="serial 7", phones=("desk_1",))
     begins = rendered(cards, desk)["lines.conf"].partition("[handsets]")[2]
+    assert begins.startswith("\ninclude => dial-tone\n")
     found = re.findall(r"exten => (\S+),1,Goto\(phones,\$\{EXTEN\},1\)", begins)
     assert set(found) == {
         *("1", "11", "110", "112", "2", "21", "22", "7", "70"),

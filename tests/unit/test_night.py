@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import sqlite3
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -13,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlite_utils import Database
 
-from appliance.hotline.hours import Hours, NightMode, Span, SpecialDays, is_open
+from appliance.hotline.hours import Hours, NightMode, Span, SpecialDays, changes, is_open
 from appliance.hotline.night import NightSwitch, forgotten
 from appliance.mail.night_letter import NightLetterFacts, build_night_letter, forgotten_in_words
 from appliance.store import night, times
@@ -102,6 +103,47 @@ def test_forgotten_equals_a_look_at_the_clock_every_minute(
             expected = begin + (minute - patience + 1) * MINUTE
             break
     assert missed(mode, begin, begin + length * MINUTE, hours) == expected
+
+
+@settings(max_examples=60)
+@given(
+    mode=st.sampled_from(["day", "night"]),
+    length=st.integers(0, 60 * 1440),
+    starts=st.integers(0, 20 * 1440),
+    several=st.lists(
+        st.lists(st.tuples(st.integers(0, 6), st.integers(0, 1439), st.integers(0, 1440)), max_size=4),
+        max_size=3,
+    ),
+)
+def test_stopping_at_the_first_missed_turn_finds_what_all_of_them_have_first(
+    mode: NightMode, length: int, starts: int, several: list[list[tuple[int, int, int]]]
+) -> None:
+    against, patience = ("open", timedelta(minutes=30)) if mode == "night" else ("closed", timedelta(hours=3))
+    since = at("2026-10-10 00:00") + starts * MINUTE
+    now = since + length * MINUTE
+    departments = [Hours(tuple(Span(*span) for span in spans), BERLIN) for spans in several]
+    turns = [[*changes(hours, since, now)[1:], (now, against)] for hours in departments]
+    every = [
+        begin
+        for each in turns
+        for (begin, state), (end, _) in pairwise(each)
+        if state == against and end - begin >= patience
+    ]
+    found = forgotten(NightSwitch(mode, since, "page"), departments, now)
+    assert (found.missed_at if found else None) == min(every, default=None)
+
+
+def test_a_switch_forgotten_for_years_is_found_by_looking_at_a_few_days() -> None:
+    looked_at = set()
+
+    class Calendar:
+        def __contains__(self, day: object) -> bool:
+            looked_at.add(day)
+            return False
+
+    hours = Hours(WEEK.spans, BERLIN, holidays=Calendar())
+    assert missed("night", FRIDAY_EVENING, at("2031-11-20 12:00"), hours) == MONDAY_MORNING
+    assert len(looked_at) < 10
 
 
 # In the store

@@ -14,7 +14,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from sqlite_utils import Database
 
 from appliance.hotline.callbacks import Result, State
-from appliance.store import callbacks, ledger
+from appliance.store import callbacks, ledger, night
+from appliance.store.changes import BY_PANEL
 from appliance.store.database import exclusive, open_store
 from appliance.store.times import from_text, to_text
 from tests.unit.seed import seeded_store
@@ -359,6 +360,58 @@ def test_a_department_that_is_gone_still_settles_what_it_began(db: Database) -> 
     assert state(db, request)[0] == "not reached"
     assert db.execute("SELECT recipient FROM outbox").fetchall() == [("t@x.example",)]
     assert faults(db) == set()
+
+
+# Promised while it was closed
+
+
+def given_up(db: Database, request: int, *, days: float) -> bool:
+    """Whether it is so many days after noon."""
+    callbacks.give_up_old(db, NOON + timedelta(days=days))
+    return state(db, request)[0] == "not reached"
+
+
+def test_who_is_not_called_within_a_week_of_opening_is_given_up_by_mail(db: Database) -> None:
+    request = owes(db)
+    assert not given_up(db, request, days=6.9)
+    assert given_up(db, request, days=7.1)
+    assert db.execute("SELECT callback, recipient FROM outbox").fetchall() == [(request, "t@x.example")]
+    assert outcome(db, "1.0") == "not reached"
+    assert faults(db) == set()
+
+
+def test_a_promise_made_before_long_holidays_outlives_them(db: Database) -> None:
+    db.execute(
+        "INSERT INTO opening_hours SELECT 'office', value, '08:00', '17:00' FROM json_each('[0,1,2,3,4]')"
+    )
+    db.execute("INSERT INTO special_days VALUES ('office', '2026-11-24', '2026-12-08', 'closed')")
+    request = owes(db, dialled=OFFICE)
+    assert not given_up(db, request, days=8)
+    assert not given_up(db, request, days=21.7), "it opens on the 9th of December at 8"
+    assert given_up(db, request, days=22)
+
+
+def moves_switch(db: Database, mode: str, at: datetime) -> None:
+    night.set_night_mode(db, mode, BY_PANEL, at)
+    db.execute("UPDATE changes SET at = ? WHERE id = (SELECT max(id) FROM changes)", [to_text(at)])
+
+
+def test_a_promise_made_by_night_outlives_the_night_switch(db: Database) -> None:
+    moves_switch(db, "night", after(-60))
+    at_office, at_support = owes(db, dialled=OFFICE), owes(db, "2.0")
+    assert given_up(db, at_support, days=8), "it ignores the switch"
+    db.execute("UPDATE departments SET always_open = 1")
+    assert not given_up(db, at_office, days=20)
+    moves_switch(db, "auto", NOON + timedelta(days=20))
+    assert not given_up(db, at_office, days=26.9)
+    assert given_up(db, at_office, days=27.1)
+
+
+def test_a_promise_made_by_day_is_not_prolonged_by_a_night(db: Database) -> None:
+    db.execute("UPDATE departments SET always_open = 1, ignores_night_switch = 0")
+    request = owes(db)
+    moves_switch(db, "night", NOON + timedelta(days=5))
+    assert given_up(db, request, days=7.1)
 
 
 # Settled by other ways

@@ -227,6 +227,34 @@ def test_no_answer_means_away_and_the_next_is_chosen(desk: Desk) -> None:
         assert place.look().agent == "anna"
 
 
+def remove(desk: Desk, agent: str) -> None:
+    """The admin removes an agent; when this returns, the switchboard knows."""
+    desk.db.execute("DELETE FROM agents WHERE name = ?", [agent])
+    until(lambda: agent not in desk.reserved(), lambda: "he is still there")
+
+
+def test_an_agent_removed_while_his_phone_rings_costs_the_caller_nothing(desk: Desk) -> None:
+    desk.idle("PJSIP/desk_1", "PJSIP/desk_2")
+    with desk.switchboard.place_in_line(desk.caller("1"), "c1") as place:
+        assert place.look().agent == "bert"
+        remove(desk, "bert")
+        place.report(Ring.NO_ANSWER)
+        assert place.look().agent == "anna"
+        remove(desk, "anna")
+        assert place.look().agent == "", "he was not even rung yet"
+
+
+def test_an_agent_removed_while_he_is_picking_up_talks_to_the_caller(desk: Desk) -> None:
+    """The one who is in a conversation does not stand in line for the next agent."""
+    desk.idle("PJSIP/desk_1", "PJSIP/desk_2")
+    with desk.switchboard.place_in_line(desk.caller("1"), "c1") as place:
+        assert place.look().agent == "bert"
+        remove(desk, "bert")
+        place.report(Ring.TALKED)
+        desk.idle("PJSIP/desk_1")
+        assert desk.reserved() == {"anna": ""}
+
+
 def test_a_refusal_rings_somebody_else_first_and_the_agent_stays_available(desk: Desk) -> None:
     desk.switchboard.phone_changed("PJSIP/desk_1", "NOT_INUSE")
     with desk.switchboard.place_in_line(desk.caller("1"), "c1") as place:
@@ -555,7 +583,7 @@ def test_what_is_asked_for_anew_is_begun_as_it_is_now(desk: Desk) -> None:
         (Ring.TALKED, "amber", "available"),
         (Ring.REFUSED, "amber", "available"),
         (Ring.NO_ANSWER, "amber blinking", "away"),
-        (Ring.UNREACHABLE, "off", "away"),
+        (Ring.UNREACHABLE, "amber blinking", "away"),
     ],
 )
 def test_how_it_ended_for_the_agent_frees_him_like_a_call(

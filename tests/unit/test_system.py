@@ -202,7 +202,7 @@ def test_a_diagnosis_names_nobody_and_no_number(tmp_path: Path) -> None:
         "dialled_forms": ("dialled",),
         "phones": ("secret",),
         "office": ("name", "mailbox"),
-        "mail_server": ("host", "sender"),
+        "mail_server": ("host", "sender", "user", "password"),
         "users": ("name", "password"),
         "steps": ("detail",),
     }.items():

@@ -169,12 +169,17 @@ def test_a_box_is_paired_by_its_next_press_and_unpaired(office: SetUpOffice) -> 
 # --- lines
 
 
-def test_the_lines_are_told_in_words(office: SetUpOffice) -> None:
+def test_the_lines_are_told_in_words(office: SetUpOffice, tmp_path: Path) -> None:
     states = [LineState("isdn", "bri-ptp", 4, 4, 0), LineState("amt", "fxo", 1, 0, 1, Trouble.NO_SIGNAL)]
     keep_line_states(office.db, states, times.now())
-    page = office.get("/lines")
+    with Alive(tmp_path):
+        page = office.get("/lines")
     assert "Wer jetzt anruft, hört besetzt." in words(page, "line-isdn")
     assert "Störung Kein Signal, bitte das Kabel prüfen." in words(page, "line-amt")
+    late = office.get("/lines")
+    assert "hört besetzt" not in words(late, "line-isdn"), "nobody looks any more"
+    for line in ("isdn", "amt"):
+        assert de("lines.unknown") in words(late, f"line-{line}")
     assert "Keine Karte für Telefonleitungen gefunden." in words(page, "hardware")
     assert "no signal, check the cable" in words(office.get("/lines", "en"), "line-amt").casefold()
 

@@ -55,6 +55,17 @@ PAGES = {
     "privacy": "/system/privacy",
     "website": "/system/website",
 }
+LARGEST_PAGE_BYTES = 150_000
+LARGEST_SHIFT = 0.1  # of the layout: what the Web Vitals call good
+# What of the page and its files was loaded, and how far what one reads has jumped.
+WEIGHED = """() => {
+    const parts = performance.getEntriesByType('navigation').concat(performance.getEntriesByType('resource'));
+    const watch = new PerformanceObserver(() => {});
+    watch.observe({type: 'layout-shift', buffered: true});
+    const jumps = watch.takeRecords().filter((jump) => !jump.hadRecentInput);
+    return [parts.reduce((sum, part) => sum + part.encodedBodySize, 0),
+            jumps.reduce((sum, jump) => sum + jump.value, 0)];
+}"""
 PHONE = {"width": 390, "height": 844}
 DESK = {"width": 1280, "height": 900}
 WIDEST_WAIT_MS = 20_000
@@ -132,6 +143,9 @@ def test_every_page_is_seen_whole_and_axe_finds_nothing(
             expect(page.locator("html")).to_have_attribute("lang", language)
             width = page.evaluate("document.documentElement.scrollWidth")
             assert width <= size["width"], f"{name} is wider than the screen"
+            loaded, jumped = page.evaluate(WEIGHED)
+            assert 1000 < loaded < LARGEST_PAGE_BYTES, f"{name} is {loaded} bytes"
+            assert jumped < LARGEST_SHIFT, f"{name} jumps by {jumped}"
             for scheme in ("light", "dark"):
                 page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
                 file = f"{name}-{language}-{scheme}-{size['width']}.png"
@@ -304,9 +318,11 @@ def test_a_prompt_is_played_by_its_button(browser: Browser, office: Office) -> N
     page = signed_in(office, window)
     page.goto(office.address("/prompts?of=en"))
     with page.expect_response("**/prompts/en/closed.wav") as answer:
-        page.get_by_role("link", name="closed anhören", exact=True).click()
+        page.get_by_role("link", name="Our office is closed at the moment. anhören", exact=True).click()
     assert answer.value.status == 200
-    expect(page.get_by_role("link", name="closed anhören", exact=True)).to_have_attribute("data-playing", "")
+    expect(
+        page.get_by_role("link", name="Our office is closed at the moment. anhören", exact=True)
+    ).to_have_attribute("data-playing", "")
     assert page.url.endswith("/prompts?of=en")
     window.close()
 

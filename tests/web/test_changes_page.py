@@ -130,4 +130,8 @@ def test_whose_a_desk_box_is_stands_there_as_well(admin: Visitor, db: Database) 
     assert post(admin, "/agents/unpair", serial="0a0a").status_code == 303
     unpaired = newest(db, 1)[0]
     assert (unpaired.by, unpaired.differences[0].before) == (by_page("ada"), "anna")
-    assert "Rückgängig" not in words(page(admin), f"change-{unpaired.id}")
+    assert post(admin, "/system/changes/undo", change=str(unpaired.id)).status_code == 303
+    assert {box.serial: box.agent for box in boxes.all_boxes(db)} == {"0a0a": "anna"}
+    again = words(page(admin), f"change-{newest(db, 1)[0].id}")
+    assert "ada" in again
+    assert "macht eine Änderung rückgängig" in again

@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from appliance.cli import main
-from appliance.store import users
+from appliance.store import times, users
 from appliance.store.database import open_store
 from tests.web.busy_office import settings_of
 from tests.web.visiting import DEADLINE_SECONDS, HERE, Stream, session_cookie, visitor
@@ -40,6 +40,28 @@ def test_the_page_is_served_until_it_is_told_to_end(tmp_path: Path) -> None:
         assert stream.ends()
         assert process.wait(DEADLINE_SECONDS) == 0
         stream.close()
+    db.close()
+
+
+@pytest.mark.parametrize(
+    ("chosen", "told"), [("büro 4711 xy\n", "BÜRO-4711-XY"), ("kurz 1\n", ""), (None, "")], ids=str
+)
+def test_the_code_on_the_card_takes_the_box_over(tmp_path: Path, chosen: str | None, told: str) -> None:
+    store, file = settings_of(tmp_path).store, tmp_path / "code.txt"
+    db = open_store(store)
+    if chosen is not None:
+        file.write_text(chosen, "utf-8")
+    command = [*COMMAND, str(tmp_path), "web", "--port", "0", "--code-file", str(file)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        code = process.stdout.readline().split()[-1]
+        process.terminate()
+    assert code == told if told else re.fullmatch(r"[A-Z2-9]{4}-[A-Z2-9]{4}-[A-Z2-9]{4}", code)
+    assert (
+        users.link_user(db, "first start", users.read_code(chosen if told and chosen else code), times.now())
+        == ""
+    )
     db.close()
 
 

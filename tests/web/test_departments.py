@@ -60,6 +60,30 @@ def test_everything_in_the_form_is_saved(office: SetUpOffice) -> None:
     assert de("form.saved") in office.get(WHERE)
 
 
+def test_christmas_is_entered_once_for_all_departments(office: SetUpOffice) -> None:
+    values = office.form(WHERE)
+    christmas = {"special_first": ["2026-12-24"], "special_last": ["2026-12-26"], "special_times": [""]}
+    main = office.section("department", "main")["hours"]
+    assert office.send(WHERE, values, **christmas).status_code == 303
+    assert office.section("department", "main")["hours"] == main, "only where it was wanted"
+    values = office.form(WHERE)
+    assert office.send(WHERE, values, special_everywhere="on").status_code == 303
+    for name in ("accounting", "main"):
+        assert office.section("department", name)["hours"]["2026-12-24..2026-12-26"] == "closed"
+    assert office.section("department", "support")["hours"] == "always"
+
+
+def test_where_another_department_has_its_own_on_these_days_nothing_is_changed(office: SetUpOffice) -> None:
+    christmas = {"special_first": ["2026-12-24"], "special_last": ["2026-12-26"], "special_times": [""]}
+    assert office.send("/departments/main", office.form("/departments/main"), **christmas).status_code == 303
+    before = office.document
+    values = office.form(WHERE) | {"special_everywhere": "on"}
+    answer = office.send(WHERE, values, special_first=["2026-12-25"], special_last=[""], special_times=[""])
+    assert answer.status_code == 400
+    assert "Abteilung Zentrale" in answer.get_data(as_text=True)
+    assert office.document == before
+
+
 @pytest.mark.parametrize(
     ("changed", "field", "sentence"),
     [
@@ -171,6 +195,17 @@ def test_a_department_others_depend_on_is_not_removed_and_it_says_why(office: Se
 # --- on call
 
 
+def test_one_number_is_a_rota(office: SetUpOffice) -> None:
+    where = f"{WHERE}/rota"
+    values = office.form(where)
+    assert office.send(where, values, duty_name=[""], duty_contacts=["0171 2345678"]).status_code == 303
+    rota = office.section("rota", "accounting")
+    assert rota["duties"] == {"accounting": ["0171 2345678"]}
+    assert rota["weeks"] == ["accounting"]
+    assert office.send(where, office.form(where)).status_code == 303
+    assert office.section("rota", "accounting") == rota
+
+
 def test_a_rota_is_set_up_changed_and_ended(office: SetUpOffice) -> None:
     where = f"{WHERE}/rota"
     values = office.form(where)
@@ -201,7 +236,11 @@ def test_a_rota_is_set_up_changed_and_ended(office: SetUpOffice) -> None:
         ({"duty_contacts": ["0900 1234567"]}, "duty_0", "Gebühren"),
         ({"duty_contacts": ["Niemand"]}, "duty_0", "weder eine Person"),
         ({"weeks": "carl"}, "weeks", "gibt es oben nicht"),
-        ({"weeks": ""}, "weeks", "wer wann Dienst hat"),
+        (
+            {"weeks": "", "duty_name": ["anna", "bert"], "duty_contacts": ["0171 2345678", "0171 2345679"]},
+            "weeks",
+            "wer wann Dienst hat",
+        ),
         ({"hand_over_time": "25:00"}, "hand_over", "keine Zeit für die Übergabe"),
         ({"ring_seconds": "1"}, "ring_seconds", "zwischen"),
     ],

@@ -10,8 +10,13 @@ import pytest
 from tests.web.set_up_office import SetUpOffice
 from tests.web.test_prompts_page import tone
 from tests.web.visiting import HERE, words
+from webui.settings_form import slug
 
 WHERE = "/setup/office"
+
+
+def test_a_name_cut_short_is_still_one_that_is_taken() -> None:
+    assert slug("Weihnachten und Neujahr 2026") == "weihnachten-und-neujahr"
 
 
 def test_everything_in_the_form_is_saved(office: SetUpOffice) -> None:
@@ -23,6 +28,7 @@ def test_everything_in_the_form_is_saved(office: SetUpOffice) -> None:
         callback_countries="at, CH",
         callback_confirmation="",
         address_phone="desk_2",
+        office_time_zone="Europe/London",
         blind_key="##",
         attended_key="*9",
     )
@@ -35,6 +41,7 @@ def test_everything_in_the_form_is_saved(office: SetUpOffice) -> None:
     assert saved["office"]["callback_countries"] == ["AT", "CH"]
     assert saved["office"]["callback_confirmation"] is False
     assert saved["office"]["address_phone"] == "desk_2"
+    assert saved["office"]["time_zone"] == "Europe/London"
     assert saved["transfer"] == {"blind_key": "##", "attended_key": "*9"}
     numbers = dict(
         office.db.execute("SELECT number, agent FROM numbers WHERE block = '+49931777'").fetchall()

@@ -243,7 +243,7 @@ def test_own_music_replaces_every_piece_and_undo_brings_them_back(music: Small) 
     assert sound_file(settings.prompts, MUSIC_ON_HOLD, MUSIC) == own.resolve()
     assert "eigene Aufnahme" in words(client.get("/prompts?lang=de").get_data(as_text=True), "music")
     page = client.get("/system/changes?lang=de").get_data(as_text=True)
-    assert "music-on-hold" in page
+    assert "Wartemusik" in page
     post(client, f"/prompts/{where}/undo", seen=str(own_prompts.newest(db)[MUSIC_ON_HOLD, MUSIC].id))
     bring_into_force(db, settings)
     assert pieces(music) == before

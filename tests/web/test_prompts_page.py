@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import itertools
 import math
+import re
 import struct
 import wave
 from array import array
@@ -17,7 +18,8 @@ from sqlite_utils import Database
 from appliance.office_page import BoxOfSettings
 from appliance.own_prompts import bring_into_force
 from appliance.settings import Settings
-from appliance.store import own_prompts
+from appliance.store import own_prompts, times
+from appliance.store.changes import by_page
 from appliance.store.database import open_store
 from appliance.telephony.prompts.catalogue import load_catalogue
 from appliance.telephony.prompts.install import check_prompts, sound_file
@@ -90,10 +92,29 @@ def test_every_prompt_stands_there_with_its_text_in_each_language(office: Office
     client, _, _ = office
     for language in ("de", "en"):
         page = client.get(f"/prompts?lang=de&of={language}").get_data(as_text=True)
+        families = re.findall(r"of=\w+&amp;family=([a-z-]+)\"", page)
+        assert {"hour", "position"} <= set(families)
+        pages = [
+            page,
+            *(
+                client.get(f"/prompts?lang=de&of={language}&family={name}").get_data(as_text=True)
+                for name in families
+            ),
+        ]
         for key, prompt in load_catalogue().items():
-            assert prompt.texts[language] in words(page, key)
-            assert f'href="/prompts/{language}/{key}.wav"' in page
+            there = [each for each in pages if f'href="/prompts/{language}/{key}.wav"' in each]
+            assert len(there) == 1, key
+            assert prompt.texts[language] in words(there[0], key)
         assert "eingebaute Stimme" in words(page, "greeting")
+        assert all(len(each.encode()) < 60_000 for each in pages), "short enough to be read"
+
+
+def test_what_is_changed_in_a_family_stands_for_itself(office: Office) -> None:
+    client, db, _ = office
+    own_prompts.set_sound(db, "hour-8", "de", tone(0.2, 8000)[44:], by_page("ada"), times.now())
+    page = client.get("/prompts?lang=de&of=de").get_data(as_text=True)
+    assert 'id="hour-8"' in page
+    assert 'id="hour-9"' not in page
 
 
 def test_search_finds_words_and_names(office: Office) -> None:
@@ -265,7 +286,7 @@ def test_only_an_admin_changes_prompts(office: Office, recording: bytes) -> None
     client, db, _ = office
     bert = visitor(client.application)
     bert.sign_in(db, "bert", "agent")
-    assert upload(bert, recording) == TEXTS["de"]("error.may_not")
+    assert upload(bert, recording) == TEXTS["de"]("error.may_not_prompt")
     page = bert.get("/prompts?lang=de").get_data(as_text=True)
     assert '/prompts/de/greeting"' not in page
     assert bert.get("/prompts/de/greeting").status_code == 403

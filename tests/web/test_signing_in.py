@@ -262,16 +262,17 @@ def test_changing_the_password_signs_everybody_else_out(stranger: Visitor, db: D
 # --- links
 
 
-def test_a_link_from_the_console_signs_in_only_when_it_is_followed(stranger: Visitor, db: Database) -> None:
+def test_a_link_from_the_console_signs_in_once_when_it_is_followed(stranger: Visitor, db: Database) -> None:
     token = users.new_link(db, "sign in", times.now() + timedelta(minutes=5), "ada")
     for _ in range(2):
         assert "ada" in stranger.get(f"/sign-in/{token}").get_data(as_text=True)
     assert stranger.get("/").status_code == 303, "looking is not following"
     assert stranger.post(f"/sign-in/{token}", data={}, headers=HERE).headers["Location"] == "/"
     assert stranger.get("/").status_code == 200
+    assert users.link_user(db, "sign in", token, times.now()) is None
 
 
-@pytest.mark.parametrize("spoil", ["expired", "newer", "gone", "other kind"])
+@pytest.mark.parametrize("spoil", ["expired", "newer", "gone", "other kind", "followed", "password set"])
 def test_a_link_that_is_not_valid_opens_nothing(stranger: Visitor, db: Database, spoil: str) -> None:
     users.set_user(db, "bert", "agent")
     expires = times.now() + timedelta(minutes=-1 if spoil == "expired" else 5)
@@ -280,6 +281,10 @@ def test_a_link_that_is_not_valid_opens_nothing(stranger: Visitor, db: Database,
         users.new_link(db, "sign in", expires, "bert")
     if spoil == "gone":
         users.remove_user(db, "bert")
+    if spoil == "followed":
+        assert users.use_link(db, "sign in", token, times.now()) == "bert"
+    if spoil == "password set":
+        users.set_password(db, "bert", PASSWORD)
     for answer in (
         stranger.get(f"/sign-in/{token}"),
         stranger.post(f"/sign-in/{token}", data={}, headers=HERE),

@@ -317,6 +317,7 @@ def test_who_does_not_wait_any_more_is_not_shown_as_waiting(client: Visitor, db:
     add_step(db, "c1", step)
     assert "wartet seit" not in words(get(client), "call-c1")
     add_call(db, "c2", waits_since=ago(400), connected_at=ago(20))
+    add_step(db, "c2", "talks")
     assert "wartet seit" not in words(get(client), "call-c2")
 
 

@@ -16,7 +16,9 @@ from appliance.telephony.prompts.speech import speech_file
 
 # Debian keeps the English voice under its speaker's name; `en` is a link made on installing.
 _DEBIAN_FOLDERS = {"de": ("de",), "en": ("en", "en_US_f_Allison")}
-_OWN_PROMPT = re.compile(r"(greeting|extra)-[a-z0-9]+(-[a-z0-9]+)*")
+_OWN_PROMPT = re.compile(
+    r"(greeting|extra)-[a-z0-9]+(-[a-z0-9]+)*|agent-not-free-[a-z][a-z0-9_-]{0,30}"  # with an agent's name
+)
 MUSIC = "music"
 """Where a language's name stands otherwise: music on hold, which has none."""
 MUSIC_ON_HOLD = "music-on-hold"
@@ -56,7 +58,8 @@ def install_prompts(
 
     The office's own recording (`recordings/LANGUAGE/KEY.wav`) goes before the human voice of the
     Debian packages (in `debian_sounds`), and that before the built-in speech. An own recording may
-    also be another greeting, `greeting-NAME`, or one more sentence to be offered, `extra-NAME`.
+    also be another greeting, `greeting-NAME`, one more sentence to be offered, `extra-NAME`, or what an
+    agent says himself, `agent-not-free-NAME`.
     `pieces` of music become `music/piece-1` and so on; where the office has music of its own, each of
     them is that: Asterisk is told names, not files, and need not be told anew. The recordings
     named in `without` are as if they were not there: they may be removed afterwards.
