@@ -27,7 +27,7 @@ _KEY_SECONDS = 40.0
 _INCOMING_SECONDS = 90.0
 _HANGUP_SECONDS = 30.0
 _LOOK_SECONDS = 0.5
-_ON_HOOK_SECONDS = 2.0  # sooner an exchange could take the next call for a hook flash
+_ON_HOOK_SECONDS = 3.0  # Asterisk leaves an analogue line alone for two after a call
 _ECHO_DECIBELS = 20.0  # quieter than this nobody minds it; a chosen limit, no standard's
 T = TypeVar("T")
 
