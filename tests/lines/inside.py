@@ -111,6 +111,6 @@ def _pump(source: socket.socket, target: socket.socket) -> None:
 
 if __name__ == "__main__":
     never_idle()
-    print("the machine listens", flush=True)
     with _Server(("0.0.0.0", PORT), _Request) as server:
+        print("the machine listens", flush=True)
         server.serve_forever()

@@ -140,6 +140,11 @@ class LineExchange(Exchange):
         files["pjsip.conf"] = files["pjsip.conf"].replace(
             "dtmf_mode = rfc4733", "dtmf_mode = rfc4733\nrtp_keepalive = 20"
         )
+        # A telephone that has not sent anything is not sent anything by the exchange's Asterisk, either.
+        answered = " same => n,Answer()\n"
+        files["extensions.conf"] = files["extensions.conf"].replace(
+            answered, f"{answered} same => n,Playback(silence/1)\n"
+        )
         files["extensions.conf"] += own["extensions.conf"]
         etc = machine.share / "exchange"
         etc.mkdir()

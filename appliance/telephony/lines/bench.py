@@ -27,6 +27,7 @@ _KEY_SECONDS = 40.0
 _INCOMING_SECONDS = 90.0
 _HANGUP_SECONDS = 30.0
 _LOOK_SECONDS = 0.5
+_ON_HOOK_SECONDS = 3.0  # Asterisk leaves an analogue line alone for two after a call
 _ECHO_DECIBELS = 20.0  # quieter than this nobody minds it; a chosen limit, no standard's
 T = TypeVar("T")
 
@@ -115,6 +116,8 @@ def _dial_tone(line: DahdiLine, carriers: Collection[int], orders: ManagerLink, 
         return Finding("dial tone", Verdict.BAD, f"nicht abzuheben: {error}", f"cannot be picked up: {error}")
     share = _until(lambda: tone_in(file), _LISTEN_SECONDS)
     file.unlink(missing_ok=True)
+    _until(lambda: _all_free(channel_states(orders).values(), carriers) or None, _LISTEN_SECONDS)
+    time.sleep(_ON_HOOK_SECONDS)
     if share is not None and share >= _TONE_SHARE:
         return Finding("dial tone", Verdict.GOOD, "Wählton ist da", "there is a dial tone")
     return Finding("dial tone", Verdict.BAD, "kein Wählton (425 Hz)", "no dial tone (425 Hz)")
