@@ -1,9 +1,8 @@
 # One line per target; what takes more than a line is a script in .make/.
-.PHONY: help demo test test-lines estimate bench soak image test-image lint setup lock audit clean
+.PHONY: help demo test estimate bench soak image test-image lint setup lock audit clean
 help: ; @sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' Makefile  ## List what can be made
 demo: setup ; @.venv/bin/freizeichen demo $(if $(ONCE),--once)  ## Start the whole box on simulated lines and let callers ring in; ONCE=1 ends after their story
 test: setup ; @.venv/bin/python -m pytest -n 4 --dist worksteal $(ARGS)  ## Run every test, the linters and the type checks; ARGS goes to pytest
-test-lines: setup ; @FREIZEICHEN_LINES=1 .venv/bin/python -m pytest -v --capture=sys --timeout=1800 -o faulthandler_timeout=0 $(if $(ARGS),$(ARGS),tests/lines)  ## Make calls over ISDN and analogue lines in a virtual machine; logs and recordings in .cache/lines; ARGS goes to pytest
 estimate: setup ; @.venv/bin/python -m tests.estimate $(ARGS)  ## Measure the expected wait against app_queue in simulated lines, a few minutes; ARGS=--help tells the options
 bench: setup ; @.venv/bin/python -m tests.bench $(ARGS)  ## Measure the product against what people would use instead, half an hour; ARGS=--help tells the rows and options
 soak: setup ; @.venv/bin/python -m tests.chaos $(ARGS)  ## Break what can break and count what is lost, three quarters of an hour; ARGS=--help tells the parts and options

@@ -169,7 +169,6 @@ def test_every_make_target_is_one_line_that_says_what_it_does() -> None:
         "soak",
         "image",
         "test-image",
-        "test-lines",
         "lint",
         "setup",
         "lock",
