@@ -104,7 +104,7 @@ def test_a_machine_ends_politely_and_after_the_last_attempt_the_mailbox_is_told(
     agent_takes_it(office)
     machine = office.customer(CUSTOMER)
     machine.answers()
-    machine.hears("customer-later", timeout_seconds=60)
+    machine.hears("customer-not-confirmed", timeout_seconds=60)
     office.desk("anna").hears("agent-last-attempt", after=office.desk("anna").hears("agent-customer-machine"))
     becomes(office, callback, ("not reached", 1, "not confirmed"))
     assert office.outcome("1.0") == "not reached"

@@ -30,8 +30,8 @@ def talks_about_him(laboratory: Laboratory, otto: Handset) -> Handset:
     """The colleague answers, and hears the one who asks."""
     olga = laboratory.handset("old_2")
     olga.answers()
-    otto.begins_to_say(laboratory.said("customer-later"))
-    olga.hears_sound(laboratory.voice("customer-later"))
+    otto.begins_to_say(laboratory.said("customer-not-confirmed"))
+    olga.hears_sound(laboratory.voice("customer-not-confirmed"))
     return olga
 
 

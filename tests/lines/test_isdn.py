@@ -9,8 +9,8 @@ from tests.lines.laboratory import Laboratory, LineCaller, LinePhone
 
 def talk(laboratory: Laboratory, caller: LineCaller, phone: LinePhone) -> None:
     """Each hears what the other says."""
-    caller.begins_to_say(laboratory.said("customer-later"))
-    phone.hears_sound(laboratory.voice("customer-later"))
+    caller.begins_to_say(laboratory.said("customer-not-confirmed"))
+    phone.hears_sound(laboratory.voice("customer-not-confirmed"))
     phone.begins_to_say(laboratory.said("still-waiting"))
     caller.hears_sound(laboratory.voice("still-waiting"))
 
@@ -71,7 +71,7 @@ def test_who_finds_everybody_busy_chooses_by_key_and_leaves_a_message(laboratory
     second.hears("all-busy")
     second.presses("3")
     second.hears("leave-message")
-    second.says(laboratory.said("customer-later"))
+    second.says(laboratory.said("customer-not-confirmed"))
     second.presses("#")
     second.hears("message-thanks")
     second.waits_until_cut_off()
