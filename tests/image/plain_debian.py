@@ -94,6 +94,10 @@ def made_disk(folder: Path) -> tuple[Path, bytes]:
     with (root / "etc/asterisk/extensions.conf").open("a") as plan:
         plan.write(_ANSWERS)
     finish_as_scripts_would(root, tools)
+    for name in ("systemd-networkd", "systemd-networkd-wait-online"):  # Debian's own scripts do not enable it
+        unit = root / f"etc/systemd/system/{name}.service"
+        unit.unlink(missing_ok=True)
+        unit.symlink_to("/dev/null")
     modules = modules_folder(root)
     kernel = (modules / "vmlinuz").read_bytes()
     tools.run("depmod", "--basedir", root, modules.name)
