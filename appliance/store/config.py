@@ -12,7 +12,7 @@ from sqlite_utils import Database
 from appliance.hotline.hours import Span, clock_text, read_clock
 from appliance.hotline.numbers import dialled_table
 from appliance.hotline.tickets import TicketRule
-from appliance.store import boxes, callbacks, times, users
+from appliance.store import boxes, callbacks, own_prompts, times, users
 from appliance.store.changes import BY_COMMAND, Author, Difference, compare, note
 from appliance.store.config_errors import ConfigError, Problem
 from appliance.store.config_hours import write_times
@@ -104,13 +104,14 @@ def import_config(
 
 
 def _take_rights_of_the_removed(db: Database, by: Author) -> None:
-    """Their desk boxes and users are nobody's: the next agent of that name may be another person."""
+    """Their desk boxes, users and words are nobody's: the next agent of that name may be another person."""
     removed = "agent <> '' AND agent NOT IN (SELECT name FROM agents)"
     for (serial,) in db.execute(f"SELECT serial FROM boxes WHERE {removed}").fetchall():
         boxes.unpair(db, serial, by)
     for name, role in db.execute(f"SELECT name, role FROM users WHERE {removed}").fetchall():
         users.set_user(db, name, role, "", by)
     db.execute(f"DELETE FROM pairing WHERE {removed}")
+    own_prompts.hush_the_removed(db, by, times.now())
 
 
 def export_config(db: Database) -> Config:

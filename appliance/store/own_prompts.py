@@ -50,6 +50,14 @@ def newest(db: Database) -> dict[tuple[str, str], OwnPrompt]:
     }
 
 
+def hush_the_removed(db: Database, by: Author, now: datetime) -> None:
+    """Commit that nobody hears what an agent says himself who is no agent any more."""
+    agents = {f"{_NOT_FREE}{name}" for (name,) in db.execute("SELECT name FROM agents").fetchall()}
+    for (prompt, language), own in newest(db).items():
+        if prompt.startswith(_NOT_FREE) and prompt not in agents and own.has_sound:
+            set_sound(db, prompt, language, None, by, now)
+
+
 def set_sound(
     db: Database,
     prompt: str,

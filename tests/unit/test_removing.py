@@ -10,7 +10,7 @@ import pytest
 from sqlite_utils import Database
 
 from appliance.hotline.callbacks import Result
-from appliance.store import boxes, callbacks, changes, ledger, times, users
+from appliance.store import boxes, callbacks, changes, ledger, own_prompts, times, users
 from appliance.store.changes import by_page
 from appliance.store.config import import_config, read_config
 from appliance.store.config_change import Document, change
@@ -80,6 +80,14 @@ def test_an_attempt_that_outlives_its_department_is_the_last(db: Database, resul
         callbacks.note_result(db, attempt, result)
     callbacks.settle_attempt(db, attempt, times.now())
     assert told(db) == [("not reached", "support", 1, 1, "not reached")]
+
+
+def test_what_a_removed_agent_says_himself_is_not_heard_any_more(db: Database) -> None:
+    for agent in ("anna", "bert"):
+        own_prompts.set_sound(db, f"agent-not-free-{agent}", "de", b"\0\0" * 800, ADA, times.now())
+    change(db, without("agent", "anna"), ADA)
+    heard = {prompt: own.has_sound for (prompt, _), own in own_prompts.newest(db).items()}
+    assert heard == {"agent-not-free-anna": False, "agent-not-free-bert": True}
 
 
 def test_who_gets_a_removed_agents_name_gets_neither_her_desk_box_nor_her_button(db: Database) -> None:
