@@ -237,6 +237,10 @@ class LineExchange(Exchange):
         return self.wait_for(f"{leg} dials", lambda: placed if placed.channel or placed.ended_at else None)
 
 
+_CLOSES_FILE_SECONDS = 0.5
+"""Until the last that was heard in a call that is over is in its recording."""
+
+
 class _Patient(_Person):
     """Somebody in the machine, where time goes slowly while the machine around it is busy."""
 
@@ -260,6 +264,8 @@ class _Patient(_Person):
         is_over = machine.patience(timeout_seconds)
         while True:
             has_ended = self._leg().ended_at is not None
+            if has_ended:
+                self._exchange.lets_pass(_CLOSES_FILE_SECONDS)
             try:
                 return super()._wait_listening(what, listen_in_peace, _LOOK_AT_CLOCK_SECONDS)
             except NotHappened:

@@ -21,7 +21,7 @@ SLOWNESS = 10
 """So many times slower it may be than a real machine while the machine around it is busy."""
 _BOOT_SECONDS = 60.0 * SLOWNESS
 _MEMORY_MEGABYTES = 1024
-_SHIFT = 2
+_SHIFT = 1
 """Its clock counts its instructions (each 2**_SHIFT ns) and waits where it would be faster than ours: on a
 busy machine it is slow, but never late, and no sound has gaps. It must never idle (see inside.py)."""
 _OUTER_PORTS = range(7001, 7009)

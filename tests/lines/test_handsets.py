@@ -100,7 +100,7 @@ def test_both_hang_up_while_they_talk_about_him(laboratory: Laboratory) -> None:
 
 @pytest.mark.parametrize("dialled", ["", "29", "25"])
 def test_with_nobody_reached_a_flash_leads_back(laboratory: Laboratory, dialled: str) -> None:
-    caller, otto = talks_to_otto(laboratory, "01701234513")
+    caller, otto = talks_to_otto(laboratory, f"017012345{dialled or '30'}")
     asks_in_vain(laboratory, otto, dialled)
     otto.flashes()
     ends_with(laboratory, caller, otto)
@@ -108,7 +108,7 @@ def test_with_nobody_reached_a_flash_leads_back(laboratory: Laboratory, dialled:
 
 @pytest.mark.parametrize("dialled", ["", "29", "25"])
 def test_with_nobody_reached_who_hangs_up_gets_him_back(laboratory: Laboratory, dialled: str) -> None:
-    caller, otto = talks_to_otto(laboratory, "01701234514")
+    caller, otto = talks_to_otto(laboratory, f"017012346{dialled or '30'}")
     asks_in_vain(laboratory, otto, dialled)
     otto.hangs_up()
     gets_him_back(laboratory, caller, otto)
