@@ -339,7 +339,9 @@ class Handset(LinePhone):
     """An analogue telephone on a port of the box: it has a hook to flash, and hears a dial tone then."""
 
     def flashes(self) -> None:
-        """Press the key that flashes the hook."""
+        """Press the key that flashes the hook, which the driver knows 0.6 s after the receiver was lifted."""
+        assert isinstance(self._exchange, LineExchange)
+        self._exchange.lets_pass(1)
         self._exchange.order(
             "Redirect", Channel=self._leg().channel, Context="handset", Exten="flashes", Priority="1"
         )
